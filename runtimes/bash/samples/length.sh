@@ -1,0 +1,1 @@
+for text in "$@"; do echo "${#text}"; done

@@ -1,0 +1,1 @@
+export const forName = (name) => `Hello, ${name}!`;

@@ -1,0 +1,2 @@
+def for_name(name):
+    return f"Hello, {name}!"

@@ -1,0 +1,74 @@
+// Bundle: headers, bounds, and copying through a small buffer.
+#include "cell/bundle.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "kernel/files.h"
+
+namespace retort::cell {
+
+using base::Error;
+using base::Fault;
+using base::Fd;
+using base::Result;
+using base::Status;
+
+namespace {
+
+Error broken(const std::string& what) { return Error{Fault::invalid, "bundle: " + what, 0}; }
+
+}  // namespace
+
+Status BundleWriter::begin(Record kind, std::string_view name, std::uint64_t size, std::uint32_t mode) {
+  if (name.size() > kLongestName) return broken("a name of more than 4096 bytes");
+  const RecordHeader header{.kind = kind,
+                            .mode = mode,
+                            .name_length = static_cast<std::uint32_t>(name.size()),
+                            .reserved = 0,
+                            .size = size};
+  RETORT_CHECK(kernel::write_all(out_, std::as_bytes(std::span(&header, 1))));
+  return kernel::write_all(out_, name);
+}
+
+Status BundleWriter::add(Record kind, std::string_view name, std::string_view data, std::uint32_t mode) {
+  RETORT_CHECK(begin(kind, name, data.size(), mode));
+  return kernel::write_all(out_, data);
+}
+
+Result<RecordStart> BundleReader::next() {
+  RecordHeader header;
+  RETORT_TRY(const std::size_t count, kernel::read_full(in_, std::as_writable_bytes(std::span(&header, 1))));
+  if (count != sizeof header) return broken("it breaks off");
+  if (header.kind < Record::end || header.kind > Record::refused) return broken("an unknown record");
+  if (header.name_length > kLongestName) return broken("a name of more than 4096 bytes");
+  RecordStart record{.kind = header.kind, .mode = header.mode, .name = std::string(header.name_length, '\0'),
+                     .size = header.size};
+  RETORT_TRY(const std::size_t name_count,
+             kernel::read_full(in_, std::as_writable_bytes(std::span(record.name))));
+  if (name_count != record.name.size()) return broken("it breaks off");
+  return record;
+}
+
+Result<std::string> BundleReader::take_text(const RecordStart& record, std::uint64_t largest) {
+  if (record.size > largest) return broken("a record of more than " + std::to_string(largest) + " bytes");
+  std::string data(record.size, '\0');
+  RETORT_TRY(const std::size_t count, kernel::read_full(in_, std::as_writable_bytes(std::span(data))));
+  if (count != data.size()) return broken("it breaks off");
+  return data;
+}
+
+Status BundleReader::copy_to(const RecordStart& record, const Fd& out) {
+  std::array<std::byte, 64 * 1024> buffer;
+  for (std::uint64_t left = record.size; left > 0;) {
+    const std::size_t wanted = std::min<std::uint64_t>(left, buffer.size());
+    RETORT_TRY(const std::size_t count, kernel::read_full(in_, std::span(buffer).first(wanted)));
+    if (count != wanted) return broken("it breaks off");
+    RETORT_CHECK(kernel::write_all(out, std::span(buffer).first(count)));
+    left -= count;
+  }
+  return {};
+}
+
+}  // namespace retort::cell

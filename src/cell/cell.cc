@@ -1,0 +1,431 @@
+// Cell: an event-driven life. Request, init, ready, start, end, every process dead, figures, collection, gone.
+#include "cell/cell.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "base/clock.h"
+#include "kernel/credentials.h"
+#include "kernel/namespaces.h"
+#include "kernel/socket.h"
+
+namespace retort::cell {
+
+using base::Duration;
+using base::Error;
+using base::Fd;
+using base::monotonic_now;
+using base::os_error;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr Duration kShortestCpuCheck{1'000};
+constexpr Duration kSetupTime{30'000'000};    // a cell that is not ready by then never will be
+constexpr Duration kCollectTime{60'000'000};  // a reader that takes nothing must not hold the cell
+constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+
+}  // namespace
+
+Cell::Cell(const Host& host, std::string name, Ids ids, const Request& request, Fd bundle, Finished finished)
+    : host_(host),
+      name_(std::move(name)),
+      ids_(ids),
+      request_(request),
+      bundle_(std::move(bundle)),
+      finished_(std::move(finished)),
+      requested_at_(monotonic_now()) {
+  facts_.unenforced = request.unenforced;
+}
+
+Result<std::unique_ptr<Cell>> Cell::start(
+    const Host& host, std::string name, Ids ids, const Request& request, Fd bundle, Finished finished) {
+  std::unique_ptr<Cell> cell(new Cell(host, std::move(name), ids, request, std::move(bundle), std::move(finished)));
+  if (auto begun = cell->begin(); !begun) {
+    return begun.error().within(std::string("could not ") + step_text(cell->facts_.step));
+  }
+  return cell;
+}
+
+Cell::~Cell() {
+  // Only when the keeper itself ends: otherwise `finished` was called, and these are closed.
+  for (const int descriptor : {wall_timer_.descriptor(), cpu_timer_.descriptor(), collect_timer_.descriptor(),
+                               socket_.get(), init_.pidfd.get(), collector_.pidfd.get(),
+                               group_ ? group_->memory_event() : -1}) {
+    host_.loop.forget(descriptor);
+  }
+  for (const kernel::Child* child : {&init_, &collector_}) {
+    if (!child->pidfd.is_open()) continue;
+    (void)kernel::send_signal(child->pidfd, SIGKILL);
+    (void)kernel::reap(child->pidfd);
+  }
+}
+
+Status Cell::begin() {
+  // Whatever fails, the step is known: the last one that was begun.
+  facts_.step = Step::streams;
+  for (kernel::Timer* timer : {&wall_timer_, &cpu_timer_, &collect_timer_}) {
+    RETORT_TRY(*timer, kernel::Timer::create());
+  }
+  RETORT_CHECK(host_.loop.watch(wall_timer_.descriptor(), EPOLLIN, [this](auto) { on_wall_timer(); }));
+  RETORT_CHECK(host_.loop.watch(cpu_timer_.descriptor(), EPOLLIN, [this](auto) { on_cpu_timer(); }));
+  RETORT_CHECK(make_streams());
+  if (host_.groups != nullptr) {
+    facts_.step = Step::group;
+    const kernel::GroupLimits limits{.memory = request_.limits.memory,
+                                     .processes = request_.limits.processes + 1};  // retort-init
+    RETORT_TRY(group_, host_.groups->make(name_, limits));
+    if (group_->memory_event() >= 0) {
+      RETORT_CHECK(host_.loop.watch(group_->memory_event(), EPOLLIN, [this](auto) { kill(Cause::memory); }));
+    }
+  }
+  RETORT_CHECK(wall_timer_.arm(kSetupTime));
+  return spawn_init();
+}
+
+Status Cell::make_streams() {
+  std::array<Fd*, 3> ours = {&streams_.stdin_write, &streams_.stdout_read, &streams_.stderr_read};
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    RETORT_TRY(auto pipe, kernel::make_pipe());
+    *ours.at(i) = std::move(i == 0 ? pipe.write_end : pipe.read_end);
+    program_ends_.at(i) = std::move(i == 0 ? pipe.read_end : pipe.write_end);
+    // So that the program may open /dev/stdin and its like, as any user does.
+    if (!ids_.single && ::fchown(program_ends_.at(i).get(), ids_.first + 1, ids_.first + 1) != 0) {
+      return os_error("fchown", "a stream");
+    }
+  }
+  if (request_.collect) {
+    RETORT_TRY(auto pipe, kernel::make_pipe());
+    streams_.collected_read = std::move(pipe.read_end);
+    collect_end_ = std::move(pipe.write_end);
+  }
+  return {};
+}
+
+Status Cell::spawn_init() {
+  facts_.step = Step::clone;
+  RETORT_TRY(auto sockets, kernel::make_socket_pair());
+  RETORT_TRY(auto mapped, kernel::make_pipe());
+  RETORT_TRY(init_, kernel::fork_child(kNamespaces, group_ ? group_->birth_directory() : -1));
+  if (init_.pid == 0) become_init(sockets.theirs, mapped.read_end);
+
+  socket_ = std::move(sockets.ours);
+  sockets.theirs.reset();
+  for (Fd& end : program_ends_) end.reset();
+  RETORT_CHECK(host_.loop.watch(init_.pidfd.get(), EPOLLIN, [this](auto) { on_init_gone(); }));
+  RETORT_CHECK(host_.loop.watch(socket_.get(), EPOLLIN, [this](auto) { on_word(); }));
+  facts_.step = Step::id_map;
+  RETORT_CHECK(map_ids(init_.pid));
+  facts_.step = Step::start_init;
+  if (::write(mapped.write_end.get(), "m", 1) != 1) return os_error("write", "to the cell's first process");
+
+  const Limits& limits = request_.limits;
+  const auto cpu_limit = limits.cpu_time + limits.extra_time;
+  const InitSpec spec{
+      .disk_bytes = limits.disk.bytes(),
+      .disk_inodes = limits.disk_inodes,
+      .stack_bytes = limits.effective_stack().bytes(),
+      .file_size_bytes = limits.file_size.bytes(),
+      // Whole seconds of one process: above what the control group's figure allows to the whole tree.
+      .cpu_seconds = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(cpu_limit).count()) + 1,
+      .open_files = limits.open_files,
+      .processes = ids_.single ? 0 : limits.processes + 8,
+      .add_ons = request_.add_ons,
+      .first_id = ids_.single ? kProgramId : kInitId,
+      .program_id = kProgramId,
+      .network = limits.network,
+  };
+  const std::array descriptors = {bundle_.get()};
+  facts_.step = Step::receive_spec;
+  return kernel::send_message(socket_, kernel::frame_bytes(spec), descriptors);
+}
+
+Status Cell::map_ids(pid_t child) const {
+  if (ids_.single) {
+    const std::array user = {kernel::IdRange{.inside = kProgramId, .outside = ::geteuid(), .count = 1}};
+    const std::array group = {kernel::IdRange{.inside = kProgramId, .outside = ::getegid(), .count = 1}};
+    return kernel::map_ids(child, user, group);
+  }
+  const std::array ids = {kernel::IdRange{.inside = kInitId, .outside = ids_.first, .count = 1},
+                          kernel::IdRange{.inside = kProgramId, .outside = ids_.first + 1, .count = 1},
+                          kernel::IdRange{.inside = kNobodyId, .outside = ids_.first + 2, .count = 1}};
+  return kernel::map_ids(child, ids, ids);
+}
+
+// In the new process, in all its namespaces, before it is retort-init. A copy of the keeper: it does nothing but this.
+void Cell::become_init(const Fd& socket, const Fd& mapped) const {
+  const auto die = [&](Step step, int number) {
+    const InitWord word{.word = Word::failed, .step = step, .error_number = number};
+    (void)kernel::send_message(socket, kernel::frame_bytes(word));
+    ::_exit(1);
+  };
+  if (group_ && !group_->enter()) die(Step::enter_group, errno);
+  char go = 0;
+  if (::read(mapped.get(), &go, 1) != 1) ::_exit(1);  // the keeper is gone
+  const unsigned first = ids_.single ? kProgramId : kInitId;
+  if (auto became = kernel::become(first, first); !became) die(Step::first_ids, became.error().os_errno);
+  if (auto kept = kernel::keep_capabilities_over_exec(); !kept) die(Step::first_ids, kept.error().os_errno);
+  kernel::reset_signals();
+  // Everything that goes along is first moved above the numbers it is to have.
+  const int high_socket = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 10);
+  const int high_init = ::fcntl(host_.init.get(), F_DUPFD_CLOEXEC, 10);
+  std::array<int, 3> high_streams{};
+  for (std::size_t i = 0; i < high_streams.size(); ++i) {
+    high_streams.at(i) = ::fcntl(program_ends_.at(i).get(), F_DUPFD_CLOEXEC, 10);
+    if (high_streams.at(i) < 0) die(Step::start_init, errno);
+  }
+  if (high_socket < 0 || high_init < 0) die(Step::start_init, errno);
+  for (int i = 0; i < 3; ++i) {
+    if (::dup2(high_streams.at(static_cast<std::size_t>(i)), i) < 0) die(Step::start_init, errno);
+  }
+  if (::dup2(high_socket, kInitSocket) < 0) die(Step::start_init, errno);
+  char name[] = "retort-init";
+  char* const arguments[] = {name, nullptr};
+  char* const variables[] = {nullptr};
+  ::execveat(high_init, "", arguments, variables, AT_EMPTY_PATH);
+  die(Step::start_init, errno);
+  ::_exit(1);
+}
+
+void Cell::on_word() {
+  auto message = kernel::receive_message(socket_, sizeof(InitWord));
+  if (!message || message->bytes.size() != sizeof(InitWord)) {
+    host_.loop.forget(socket_.get());  // it is gone; its pidfd says the rest
+    return;
+  }
+  InitWord word;
+  std::memcpy(&word, message->bytes.data(), sizeof word);
+  if (word.word == Word::ready) return on_ready(std::move(message->descriptors));
+  take(word);
+  // Kills what the program left running, at once.
+  if (word.word == Word::ended) (void)kernel::send_signal(init_.pidfd, SIGKILL);
+}
+
+void Cell::take(const InitWord& word) {
+  if (heard_end_) return;
+  if (word.word == Word::ended && running_) {
+    heard_end_ = true;
+    last_word_ = word;
+    ended_at_ = std::clamp(Duration(static_cast<Duration::rep>(word.ended_at_us)), started_at_, monotonic_now());
+  } else if (word.word == Word::failed) {
+    heard_end_ = true;
+    facts_.end = word.step == Step::execute ? End::start_failed : End::setup_failed;
+    facts_.step = word.step;
+    facts_.step_index = word.index;
+    facts_.error_number = word.error_number;
+  }
+}
+
+void Cell::on_ready(std::vector<Fd> descriptors) {
+  if (running_ || descriptors.size() != 2) return kill(Cause::lost);
+  scratch_ = std::move(descriptors.at(0));
+  const Fd start = std::move(descriptors.at(1));
+  if (group_) {
+    group_->restart_peaks();
+    auto usage = group_->usage();
+    if (!usage) return kill(Cause::lost);
+    cpu_before_ns_ = usage->cpu_ns;
+    cpu_user_before_ns_ = usage->cpu_user_ns;
+    arm_cpu_timer(Duration(0));
+  }
+  started_at_ = monotonic_now();
+  facts_.setup_us = static_cast<std::uint64_t>((started_at_ - requested_at_).count());
+  if (auto armed = wall_timer_.arm(request_.limits.wall_time); !armed) return kill(Cause::lost);
+  running_ = true;
+  if (::write(start.get(), "g", 1) != 1) kill(Cause::lost);
+}
+
+void Cell::on_wall_timer() {
+  wall_timer_.acknowledge();
+  if (!running_) {
+    facts_.error_number = ETIMEDOUT;
+    return kill(Cause::lost);
+  }
+  kill(Cause::wall_time);
+}
+
+// The limit cannot be reached before all processors together have spent what is left: no earlier look is needed. The
+// looks come closer as the limit does, a dozen in all.
+void Cell::arm_cpu_timer(Duration used) {
+  const Duration left = request_.limits.cpu_time + request_.limits.extra_time - used;
+  const auto threads = std::min<std::uint64_t>(host_.processors, request_.limits.processes);
+  (void)cpu_timer_.arm(std::max(left / static_cast<Duration::rep>(threads), kShortestCpuCheck));
+}
+
+void Cell::on_cpu_timer() {
+  cpu_timer_.acknowledge();
+  if (!running_ || heard_end_) return;
+  const auto now = group_->cpu_time();
+  if (!now) return kill(Cause::lost);
+  const Duration used = *now - Duration(static_cast<Duration::rep>(cpu_before_ns_ / 1000));
+  if (used > request_.limits.cpu_time + request_.limits.extra_time) return kill(Cause::cpu_time);
+  arm_cpu_timer(used);
+}
+
+// Ending retort-init ends every process of its pid namespace; the kernel lets it be reaped only when all are gone.
+void Cell::kill(Cause cause) {
+  if (!init_.pidfd.is_open()) return;
+  if (group_ && group_->memory_event() >= 0) host_.loop.forget(group_->memory_event());
+  if (facts_.cause == Cause::none && !heard_end_) {
+    facts_.cause = cause;
+    if (running_) ended_at_ = monotonic_now();
+  }
+  (void)kernel::send_signal(init_.pidfd, SIGKILL);
+}
+
+void Cell::on_init_gone() {
+  // Words that it sent before it died are still in the socket, and count.
+  (void)kernel::set_nonblocking(socket_);
+  for (bool more = true; more;) {
+    auto message = kernel::receive_message(socket_, sizeof(InitWord));
+    more = message && message->bytes.size() == sizeof(InitWord);
+    if (!more) break;
+    InitWord word;
+    std::memcpy(&word, message->bytes.data(), sizeof word);
+    take(word);
+  }
+  host_.loop.forget(socket_.get());
+  host_.loop.forget(init_.pidfd.get());
+  socket_.reset();
+  (void)kernel::reap(init_.pidfd);
+  init_.pidfd.reset();
+  bool may_collect = false;
+  if (last_word_.word == Word::ended) {
+    facts_.end = last_word_.signaled != 0 ? End::signaled : End::exited;
+    facts_.code = last_word_.code;
+    may_collect = true;
+  } else if (running_ && !heard_end_) {
+    facts_.end = End::killed;
+    may_collect = true;
+    if (facts_.cause == Cause::none) {
+      facts_.cause = Cause::lost;
+      ended_at_ = monotonic_now();
+    }
+  } else if (facts_.cause == Cause::none && !heard_end_ && facts_.error_number == 0) {
+    facts_.error_number = ESRCH;  // it died without a word while it was being made
+  }
+  if (running_) facts_.wall_us = static_cast<std::uint64_t>((ended_at_ - started_at_).count());
+  read_figures();
+  look_at_disk();
+  if (may_collect && request_.collect) return collect();
+  finish();
+}
+
+void Cell::read_figures() {
+  if (!running_) return;
+  if (!group_) {
+    facts_.cpu_user_us = last_word_.cpu_user_us;
+    facts_.cpu_us = last_word_.cpu_user_us + last_word_.cpu_system_us;
+    facts_.memory_peak_bytes = last_word_.memory_peak_bytes;
+    facts_.has_memory_peak = last_word_.word == Word::ended;
+    return;
+  }
+  const auto usage = group_->usage();
+  if (!usage) {
+    facts_.end = End::setup_failed;
+    facts_.step = Step::group;
+    facts_.error_number = usage.error().os_errno;
+    return;
+  }
+  facts_.cpu_us = (usage->cpu_ns - cpu_before_ns_) / 1000;
+  facts_.cpu_user_us = std::min(facts_.cpu_us, (usage->cpu_user_ns - cpu_user_before_ns_) / 1000);
+  if (usage->memory_peak) {
+    facts_.has_memory_peak = true;
+    facts_.memory_peak_bytes = usage->memory_peak->bytes();
+  }
+  if (usage->processes_peak) {
+    facts_.has_processes_peak = true;
+    facts_.processes_peak = std::max(*usage->processes_peak, 2U) - 1;  // retort-init is not the program's
+  }
+  facts_.memory_kills = usage->memory_kills;
+  facts_.processes_denied = usage->processes_denied;
+  // The kernel ended the whole group, or retort-init itself: that is no loss of ours.
+  if (facts_.cause == Cause::lost && facts_.memory_kills > 0) facts_.cause = Cause::memory;
+}
+
+void Cell::look_at_disk() {
+  if (!scratch_.is_open()) return;
+  struct statvfs state {};
+  if (::fstatvfs(scratch_.get(), &state) != 0) return;
+  facts_.disk_full = state.f_bavail == 0;
+  facts_.inodes_full = state.f_favail == 0;
+}
+
+void Cell::collect() {
+  ended_at_ = monotonic_now();
+  if (!spawn_collector()) return finish();  // the reader sees a bundle that breaks off
+  collect_end_.reset();
+  (void)host_.loop.watch(collect_timer_.descriptor(), EPOLLIN, [this](auto) {
+    collect_timer_.acknowledge();
+    (void)kernel::send_signal(collector_.pidfd, SIGKILL);
+  });
+  (void)collect_timer_.arm(kCollectTime);
+  (void)host_.loop.watch(collector_.pidfd.get(), EPOLLIN, [this](auto) { on_collector_gone(); });
+}
+
+Status Cell::spawn_collector() {
+  // Namespaces of its own as well: it reads one folder, and has no use for networks or other processes.
+  RETORT_TRY(collector_, kernel::fork_child(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID));
+  if (collector_.pid != 0) return {};
+  const auto must = [](const Status& status) {
+    if (!status) ::_exit(1);
+  };
+  if (!ids_.single) must(kernel::become(ids_.first + 1, ids_.first + 1));
+  must(kernel::die_with_parent());
+  must(kernel::drop_all_capabilities());
+  must(kernel::forbid_new_privileges());
+  kernel::reset_signals();
+  const std::array sources = {collect_end_.get(), scratch_.get(), bundle_.get(), host_.init.get()};
+  std::array<int, 4> high{};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    high.at(i) = ::fcntl(sources.at(i), F_DUPFD_CLOEXEC, 10);
+    if (high.at(i) < 0) ::_exit(1);
+  }
+  if (::dup2(high.at(0), 1) < 0 || ::dup2(high.at(1), kCollectFolder) < 0 || ::dup2(high.at(2), kCollectBundle) < 0) {
+    ::_exit(1);
+  }
+  std::string bytes = std::to_string(request_.collect_bytes);
+  std::string entries = std::to_string(request_.collect_entries);
+  char name[] = "retort-init";
+  char mode[] = "collect";
+  char* const arguments[] = {name, mode, bytes.data(), entries.data(), nullptr};
+  char* const variables[] = {nullptr};
+  ::execveat(high.at(3), "", arguments, variables, AT_EMPTY_PATH);
+  ::_exit(1);
+}
+
+void Cell::on_collector_gone() {
+  host_.loop.forget(collector_.pidfd.get());
+  host_.loop.forget(collect_timer_.descriptor());
+  (void)kernel::reap(collector_.pidfd);
+  collector_.pidfd.reset();
+  facts_.collect_us = static_cast<std::uint64_t>((monotonic_now() - ended_at_).count());
+  finish();
+}
+
+void Cell::finish() {
+  host_.loop.forget(wall_timer_.descriptor());
+  host_.loop.forget(cpu_timer_.descriptor());
+  if (group_) host_.loop.forget(group_->memory_event());
+  for (Fd& end : program_ends_) end.reset();
+  collect_end_.reset();
+  scratch_.reset();
+  bundle_.reset();
+  if (group_) {
+    // A group that the kernel still holds is swept at the next start; the figures are true all the same.
+    (void)group_->remove();
+    group_.reset();
+  }
+  const Finished finished = std::move(finished_);
+  finished(facts_);  // may destroy this object
+}
+
+}  // namespace retort::cell

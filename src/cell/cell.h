@@ -1,0 +1,130 @@
+// Cell: one isolated place, from the request to the last dead process. The keeper's side of it.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "cell/facts.h"
+#include "cell/limits.h"
+#include "cell/spec.h"
+#include "kernel/cgroup.h"
+#include "kernel/event_loop.h"
+#include "kernel/files.h"
+#include "kernel/process.h"
+
+namespace retort::cell {
+
+// A cell's ids as the keeper's own user namespace sees them. `single`: this process has no ids to give away, so
+// everything in the cell runs under the keeper's own.
+struct Ids {
+  unsigned first = 0;  // first: retort-init; +1: the program; +2: nobody
+  bool single = false;
+};
+constexpr unsigned kIdsPerCell = 4;
+
+// What all cells of a keeper share.
+struct Host {
+  kernel::EventLoop& loop;
+  kernel::Groups* groups;  // null: no control group, limits in `unenforced` are not kept
+  const base::Fd& init;    // the executable retort-init
+  unsigned processors;     // how many can run a cell's threads at one time
+};
+
+struct Request {
+  Limits limits;
+  std::uint32_t add_ons = 0;
+  std::uint32_t unenforced = 0;  // bit per Limit
+  bool collect = false;
+  std::uint64_t collect_bytes = 0;
+  std::uint64_t collect_entries = 0;
+};
+
+// The caller's ends of the pipes.
+struct Streams {
+  base::Fd stdin_write;
+  base::Fd stdout_read;
+  base::Fd stderr_read;
+  base::Fd collected_read;  // a bundle; open only when something is to be collected
+};
+
+class Cell {
+ public:
+  // `finished` is called once, from the loop, when no process, mount or group of the cell is left.
+  using Finished = std::function<void(const Facts&)>;
+
+  // Begins to make the cell and to run what the bundle says in it. `name` names its control group. After an Error
+  // nothing of it is left and `finished` is not called.
+  static base::Result<std::unique_ptr<Cell>> start(const Host& host,
+                                                   std::string name,
+                                                   Ids ids,
+                                                   const Request& request,
+                                                   base::Fd bundle,
+                                                   Finished finished);
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+  ~Cell();
+
+  // For the caller to take.
+  Streams& streams() { return streams_; }
+  // Ends it, whatever it is doing. `finished` is called as usual.
+  void cancel() { kill(Cause::cancelled); }
+
+ private:
+  Cell(const Host& host, std::string name, Ids ids, const Request& request, base::Fd bundle, Finished finished);
+  base::Status begin();
+  base::Status make_streams();
+  base::Status spawn_init();
+  base::Status map_ids(pid_t child) const;
+  [[noreturn]] void become_init(const base::Fd& socket, const base::Fd& mapped) const;
+
+  void on_word();
+  void take(const InitWord& word);
+  void on_ready(std::vector<base::Fd> descriptors);
+  void on_wall_timer();
+  void on_cpu_timer();
+  void on_init_gone();
+  void arm_cpu_timer(base::Duration used);
+  void kill(Cause cause);
+
+  void read_figures();
+  void look_at_disk();
+  void collect();
+  base::Status spawn_collector();
+  void on_collector_gone();
+  void finish();
+
+  Host host_;
+  std::string name_;
+  Ids ids_;
+  Request request_;
+  base::Fd bundle_;
+  Finished finished_;
+  Streams streams_;
+  std::array<base::Fd, 3> program_ends_;
+  base::Fd collect_end_;
+
+  std::unique_ptr<kernel::Group> group_;
+  base::Fd socket_;
+  kernel::Child init_;
+  kernel::Child collector_;
+  base::Fd scratch_;
+  kernel::Timer wall_timer_;
+  kernel::Timer cpu_timer_;
+  kernel::Timer collect_timer_;
+
+  bool running_ = false;  // the program was told to start
+  bool heard_end_ = false;
+  base::Duration requested_at_;
+  base::Duration started_at_{};
+  base::Duration ended_at_{};
+  std::uint64_t cpu_before_ns_ = 0;
+  std::uint64_t cpu_user_before_ns_ = 0;
+  InitWord last_word_;
+  Facts facts_;
+};
+
+}  // namespace retort::cell

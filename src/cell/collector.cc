@@ -1,0 +1,169 @@
+// Collector: a process of its own that reads what a dead program left behind, by descriptors only, and writes it as a
+// bundle to its stdout. It runs under the dead program's id with no capability; nobody else has that id.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cell/bundle.h"
+#include "cell/spec.h"
+#include "kernel/credentials.h"
+#include "kernel/files.h"
+
+namespace retort::cell {
+
+using base::Error;
+using base::Fd;
+using base::os_error;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr std::size_t kDeepest = 64;
+constexpr std::size_t kLongestPath = 1024;
+
+class Collector {
+ public:
+  Collector(std::uint64_t most_bytes, std::uint64_t most_entries)
+      : bytes_left_(most_bytes), entries_left_(most_entries) {}
+
+  Status run() {
+    RETORT_TRY(box_, kernel::open_beneath(folder_, "box", O_RDONLY | O_DIRECTORY));
+    RETORT_TRY(const auto wanted, read_wishes());
+    for (const std::string& name : wanted) RETORT_CHECK(collect(name));
+    return writer_.end();
+  }
+
+ private:
+  Result<std::vector<std::string>> read_wishes() {
+    if (::lseek(bundle_.get(), 0, SEEK_SET) != 0) return os_error("lseek", "the bundle");
+    BundleReader reader(bundle_);
+    std::vector<std::string> names;
+    for (;;) {
+      RETORT_TRY(const RecordStart record, reader.next());
+      if (record.kind == Record::end) return names;
+      if (record.kind == Record::collect) names.push_back(record.name);
+      if (::lseek(bundle_.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0) return os_error("lseek", "the bundle");
+    }
+  }
+
+  // Whatever `name` is: files are sent, folders are walked without recursion, all else is refused with its reason.
+  Status collect(const std::string& first) {
+    std::vector<std::string> waiting = {first};
+    while (!waiting.empty()) {
+      const std::string name = std::move(waiting.back());
+      waiting.pop_back();
+      const auto entry = kernel::open_beneath(box_, name, O_PATH | O_NOFOLLOW);
+      if (!entry && entry.error().os_errno == ENOENT && name == first) continue;  // not written: nothing to say
+      if (!entry) {
+        RETORT_CHECK(refuse(name, reason_of(entry.error().os_errno)));
+        continue;
+      }
+      struct stat info {};
+      if (::fstat(entry->get(), &info) != 0) return os_error("fstat", "");
+      if (name != ".") {
+        if (entries_left_ == 0) {
+          return refuse(name, "too many entries; this one and all after it were not collected");
+        }
+        --entries_left_;
+      }
+      if (S_ISREG(info.st_mode)) {
+        RETORT_CHECK(send_file(name, info));
+      } else if (S_ISDIR(info.st_mode)) {
+        RETORT_CHECK(list_folder(name, waiting));
+      } else {
+        RETORT_CHECK(refuse(name, kind_of(info.st_mode)));
+      }
+    }
+    return {};
+  }
+
+  Status send_file(const std::string& name, const struct stat& info) {
+    // A second name of one file would be sent, and counted, twice.
+    if (info.st_nlink != 1) return refuse(name, "has more than one link");
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    if (size > bytes_left_) return refuse(name, "larger than what may be collected");
+    const auto file = kernel::open_beneath(box_, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (!file) return refuse(name, reason_of(file.error().os_errno));
+    bytes_left_ -= size;
+    RETORT_CHECK(writer_.begin(Record::file, name, size, info.st_mode & 0111U));
+    std::vector<std::byte> buffer(64U << 10U);
+    for (std::uint64_t left = size; left > 0;) {
+      const std::size_t wanted = std::min<std::uint64_t>(left, buffer.size());
+      RETORT_TRY(const std::size_t count, kernel::read_full(*file, std::span(buffer).first(wanted)));
+      // Nothing runs any more that could shorten it.
+      if (count != wanted) return os_error("read", "a file that changed", EIO);
+      RETORT_CHECK(kernel::write_all(out_, std::span(buffer).first(count)));
+      left -= count;
+    }
+    return {};
+  }
+
+  Status list_folder(const std::string& name, std::vector<std::string>& waiting) {
+    const auto depth = static_cast<std::size_t>(std::ranges::count(name, '/'));
+    if (depth >= kDeepest) return refuse(name, "too deep");
+    auto folder = kernel::open_beneath(box_, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!folder) return refuse(name, reason_of(folder.error().os_errno));
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(folder->release()), ::closedir);
+    if (!stream) return os_error("fdopendir", "");
+    bool empty = true;
+    while (const dirent* entry = ::readdir(stream.get())) {
+      const std::string below = entry->d_name;
+      if (below == "." || below == "..") continue;
+      empty = false;
+      const std::string path = name == "." ? below : name + "/" + below;
+      if (path.size() > kLongestPath) {
+        RETORT_CHECK(refuse(path.substr(0, kLongestPath), "its path is too long"));
+        continue;
+      }
+      // The walk never holds more names than it may still send.
+      if (waiting.size() > entries_left_) return refuse(name, "too many entries; not all were collected");
+      waiting.push_back(path);
+    }
+    return empty && name != "." ? writer_.add(Record::directory, name, "") : Status();
+  }
+
+  Status refuse(const std::string& name, const std::string& why) {
+    if (refusals_left_ == 0) return {};
+    --refusals_left_;
+    return writer_.add(Record::refused, name, why);
+  }
+
+  static std::string kind_of(mode_t mode) {
+    if (S_ISLNK(mode)) return "a symbolic link";
+    if (S_ISFIFO(mode)) return "a FIFO";
+    if (S_ISSOCK(mode)) return "a socket";
+    return "not a regular file";
+  }
+
+  static std::string reason_of(int number) {
+    if (number == ELOOP) return "a symbolic link";
+    if (number == EACCES) return "not readable";
+    if (number == EXDEV) return "outside the working folder";
+    return base::errno_name(number);
+  }
+
+  Fd folder_{kCollectFolder};
+  Fd bundle_{kCollectBundle};
+  Fd out_{1};
+  Fd box_;
+  BundleWriter writer_{out_};
+  std::uint64_t bytes_left_;
+  std::uint64_t entries_left_;
+  std::uint64_t refusals_left_ = 1000;
+};
+
+}  // namespace
+
+int run_collector(std::uint64_t most_bytes, std::uint64_t most_entries) {
+  if (!kernel::hide_from_peers()) return 1;
+  return Collector(most_bytes, most_entries).run() ? 0 : 1;
+}
+
+}  // namespace retort::cell

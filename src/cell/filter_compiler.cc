@@ -1,0 +1,150 @@
+// Filter compiler: turns the table of filter_rules.h into BPF, once, when Retort is built.
+//
+// usage: make-filters OUTPUT    writes one C++ array a profile combination, for filter.cc to include
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "cell/filter_rules.h"
+
+namespace {
+
+using retort::cell::Answer;
+using retort::cell::Compare;
+using retort::cell::Condition;
+using retort::cell::Group;
+using retort::cell::Profile;
+using retort::cell::Rule;
+
+[[noreturn]] void die(const std::string& what) {
+  std::fprintf(stderr, "make-filters: %s\n", what.c_str());
+  std::exit(1);
+}
+
+// Names that this libseccomp does not know yet (numbers of asm/unistd_64.h).
+int number_of(const std::string& name) {
+  static const std::map<std::string, int> kNewer = {{"fchmodat2", 452},
+                                                    {"map_shadow_stack", 453},
+                                                    {"mseal", 462},
+                                                    {"getxattrat", 464},
+                                                    {"listxattrat", 465}};
+  const int number = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, name.c_str());
+  if (number >= 0) return number;
+  const auto found = kNewer.find(name);
+  if (found == kNewer.end()) die("no such system call: " + name);
+  return found->second;
+}
+
+scmp_arg_cmp comparison(const Condition& condition) {
+  switch (condition.compare) {
+    case Compare::equal:
+      return {condition.argument, SCMP_CMP_EQ, condition.value, 0};
+    case Compare::less:
+      return {condition.argument, SCMP_CMP_LT, condition.value, 0};
+    case Compare::greater:
+      return {condition.argument, SCMP_CMP_GT, condition.value, 0};
+    case Compare::masked_equal:
+      return {condition.argument, SCMP_CMP_MASKED_EQ, condition.mask, condition.value};
+  }
+  die("an unknown comparison");
+}
+
+std::vector<std::string> words(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::vector<std::string> found;
+  for (std::string word; stream >> word;) found.push_back(word);
+  return found;
+}
+
+void add(scmp_filter_ctx filter,
+         std::uint32_t action,
+         const std::string& call,
+         const std::vector<scmp_arg_cmp>& conditions) {
+  const int result = seccomp_rule_add_array(
+      filter, action, number_of(call), static_cast<unsigned>(conditions.size()), conditions.data());
+  if (result != 0) die("rule for " + call + ": " + std::to_string(result));
+}
+
+void add_rule(scmp_filter_ctx filter,
+              std::uint32_t action,
+              const Rule& rule,
+              const std::set<std::string>& taken) {
+  std::vector<scmp_arg_cmp> conditions;
+  for (const Condition& condition : rule.all) conditions.push_back(comparison(condition));
+  for (const std::string& call : words(rule.calls)) {
+    if (taken.contains(call)) continue;
+    if (rule.one_of.empty()) {
+      add(filter, action, call, conditions);
+      continue;
+    }
+    for (const std::uint64_t value : rule.one_of) {
+      // Compared as 32 bits: commands are 32 bits in the kernel, and upper bits must not hide one.
+      auto with_value = conditions;
+      with_value.push_back({rule.one_of_argument, SCMP_CMP_MASKED_EQ, 0xFFFF'FFFF, value});
+      add(filter, action, call, with_value);
+    }
+  }
+}
+
+std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+  if (filter == nullptr) die("seccomp_init");
+  seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary tree over the numbers
+  // A call that an add-on allows must not also be in a refusing group of the same filter.
+  std::set<std::string> allowed;
+  for (const Group& group : retort::cell::filter_rules()) {
+    if (group.answer != Answer::allow || !profiles.contains(group.profile)) continue;
+    for (const Rule& rule : group.rules) {
+      for (const std::string& call : words(rule.calls)) allowed.insert(call);
+      add_rule(filter, SCMP_ACT_ALLOW, rule, {});
+    }
+  }
+  for (const Group& group : retort::cell::filter_rules()) {
+    if (group.answer != Answer::error || !profiles.contains(group.profile)) continue;
+    for (const Rule& rule : group.rules) {
+      add_rule(filter, SCMP_ACT_ERRNO(static_cast<std::uint16_t>(group.error)), rule, allowed);
+    }
+  }
+  const retort::base::Fd memory(::memfd_create("filter", MFD_CLOEXEC));
+  if (seccomp_export_bpf(filter, memory.get()) != 0) die("seccomp_export_bpf");
+  seccomp_release(filter);
+  const off_t size = ::lseek(memory.get(), 0, SEEK_END);
+  std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
+  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size) die("pread");
+  return program;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) die("usage: make-filters OUTPUT");
+  std::ofstream out(argv[1]);
+  // Index: bit 0 loopback, bit 1 ptrace, bit 2 inotify, as filter.cc computes it.
+  for (unsigned index = 0; index < 8; ++index) {
+    std::set<Profile> profiles = {Profile::base};
+    if ((index & 1U) != 0) profiles.insert(Profile::loopback);
+    if ((index & 2U) != 0) profiles.insert(Profile::ptrace);
+    if ((index & 4U) != 0) profiles.insert(Profile::inotify);
+    out << "constexpr sock_filter kFilter" << index << "[] = {\n";
+    for (const sock_filter& step : compile(profiles)) {
+      out << "{" << step.code << "," << unsigned{step.jt} << "," << unsigned{step.jf} << "," << step.k << "U},\n";
+    }
+    out << "};\n";
+  }
+  out.close();
+  return out ? 0 : 1;
+}

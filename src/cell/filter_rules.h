@@ -1,0 +1,50 @@
+// Filter rules: which system calls a program in a cell may make, as a table with a reason for each group.
+//
+// What is in no group answers ENOSYS, so that libraries fall back to older calls. A foreign system-call interface
+// (i386, x32) kills the process. The table is compiled to BPF when Retort is built (filter_compiler.cc).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace retort::cell {
+
+// Groups that are only in some filters. `base` is in all.
+enum class Profile : std::uint8_t {
+  base,
+  loopback,  // internet sockets, for network = loopback
+  ptrace,    // add-on for debuggers and sanitizers
+  inotify,   // add-on for file watchers
+};
+
+enum class Answer : std::uint8_t { allow, error };
+
+enum class Compare : std::uint8_t { equal, less, greater, masked_equal };
+
+// One condition on an argument. masked_equal: (argument & mask) == value.
+struct Condition {
+  unsigned argument;
+  Compare compare;
+  std::uint64_t value;
+  std::uint64_t mask = 0;
+};
+
+struct Rule {
+  std::string_view calls;                         // names, separated by spaces
+  std::span<const Condition> all = {};            // every one must hold
+  std::span<const std::uint64_t> one_of = {};     // and argument `one_of_argument`, as 32 bits, must be one of these
+  unsigned one_of_argument = 0;
+};
+
+struct Group {
+  std::string_view reason;
+  Profile profile;
+  Answer answer;
+  int error;  // errno for Answer::error; 0 makes the call a silent success
+  std::span<const Rule> rules;
+};
+
+std::span<const Group> filter_rules();
+
+}  // namespace retort::cell

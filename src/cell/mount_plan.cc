@@ -1,0 +1,76 @@
+// Mount plan: the table of SECURITY.md as data.
+#include "cell/mount_plan.h"
+
+namespace retort::cell {
+namespace {
+
+constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+// A private overlay gives the cell inodes of its own: locks, leases and watches on the image's files meet nobody else's.
+MountStep image_layer(Step step, const std::string& lower, const std::string& target) {
+  return {.step = step,
+          .kind = MountStep::Kind::filesystem,
+          .type = "overlay",
+          .source = "",
+          .target = target,
+          .options = {{"source", "image"}, {"lowerdir", lower + ":" + kTemplateEmpty}},
+          .attributes = kReadOnly};
+}
+
+}  // namespace
+
+const std::vector<ScratchFolder>& scratch_folders() {
+  static const std::vector<ScratchFolder> kFolders = {
+      {.name = "box", .mode = 0700, .owned = true, .target = kBox},
+      {.name = "tmp", .mode = 01777, .owned = false, .target = "/tmp"},
+      {.name = "var-tmp", .mode = 01777, .owned = false, .target = "/var/tmp"},
+      {.name = "shm", .mode = 01777, .owned = false, .target = "/dev/shm"},
+  };
+  return kFolders;
+}
+
+std::vector<MountStep> mount_plan(const InitSpec& spec) {
+  std::vector<MountStep> plan;
+  plan.push_back(image_layer(Step::root, kTemplateRoot, "/"));
+  plan.push_back(image_layer(Step::usr, kTemplateUsr, "/usr"));
+  // hidepid: other ids' processes, retort-init among them, are not listed; subset: nothing about the host.
+  plan.push_back({.step = Step::proc,
+                  .kind = MountStep::Kind::filesystem,
+                  .type = "proc",
+                  .source = "",
+                  .target = "/proc",
+                  .options = {{"source", "proc"}, {"subset", "pid"}, {"hidepid", "invisible"}},
+                  .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC});
+  for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+    plan.push_back({.step = Step::devices,
+                    .kind = MountStep::Kind::copy,
+                    .type = "",
+                    .source = device,
+                    .target = device,
+                    .options = {},
+                    .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
+  }
+  // One file system for all that can be written: one budget of bytes and inodes, charged to the cell's memory.
+  plan.push_back({.step = Step::scratch,
+                  .kind = MountStep::Kind::filesystem,
+                  .type = "tmpfs",
+                  .source = "",
+                  .target = "",
+                  .options = {{"source", "scratch"},
+                              {"size", std::to_string(spec.disk_bytes)},
+                              {"nr_inodes", std::to_string(spec.disk_inodes)},
+                              {"mode", "0711"}},
+                  .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV});
+  for (const ScratchFolder& folder : scratch_folders()) {
+    plan.push_back({.step = Step::scratch,
+                    .kind = MountStep::Kind::folder,
+                    .type = "",
+                    .source = folder.name,
+                    .target = folder.target,
+                    .options = {},
+                    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV});
+  }
+  return plan;
+}
+
+}  // namespace retort::cell

@@ -1,0 +1,166 @@
+// Program: files, limits, ids, capabilities, filter, exec, in this order.
+#include "cell/program.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "cell/bundle.h"
+#include "cell/filter.h"
+#include "cell/mount_plan.h"
+#include "kernel/credentials.h"
+#include "kernel/files.h"
+#include "kernel/process.h"
+#include "kernel/seccomp.h"
+
+namespace retort::cell {
+
+using base::Error;
+using base::Fault;
+using base::Fd;
+using base::os_error;
+using base::Result;
+using base::Status;
+
+namespace {
+
+[[noreturn]] void die(const Fd& report, Step step, int error_number, std::uint16_t index = 0) {
+  const Report failure{.step = step, .index = index, .error_number = error_number};
+  (void)!::write(report.get(), &failure, sizeof failure);
+  ::_exit(127);
+}
+
+void must(const Status& status, const Fd& report, Step step, std::uint16_t index = 0) {
+  if (!status) die(report, step, status.error().os_errno != 0 ? status.error().os_errno : EINVAL, index);
+}
+
+struct Words {
+  std::vector<std::string> arguments;
+  std::vector<std::string> variables;
+};
+
+// Opens the folder that `name` lies in, making what is missing; leaves the last component in `name`.
+Result<Fd> open_parent(const Fd& box, std::string& name) {
+  RETORT_TRY(Fd folder, kernel::open_beneath(box, ".", O_PATH | O_DIRECTORY));
+  for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/')) {
+    const std::string component = name.substr(0, slash);
+    RETORT_CHECK(kernel::make_directory(folder.get(), component, 0755));
+    RETORT_TRY(Fd below, kernel::open_beneath(folder, component, O_PATH | O_DIRECTORY));
+    folder = std::move(below);
+    name.erase(0, slash + 1);
+  }
+  return folder;
+}
+
+Status write_bundled_file(const Fd& box, BundleReader& reader, const RecordStart& record) {
+  std::string name = record.name;
+  RETORT_TRY(const Fd folder, open_parent(box, name));
+  const mode_t mode = (record.mode & S_IXUSR) != 0 ? 0755 : 0644;
+  RETORT_TRY(const Fd file, kernel::open_beneath(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  return reader.copy_to(record, file);
+}
+
+Result<Words> unpack(const Fd& bundle) {
+  if (::lseek(bundle.get(), 0, SEEK_SET) != 0) return os_error("lseek", "the bundle");
+  RETORT_TRY(const Fd box, kernel::open_at(AT_FDCWD, kBox, O_PATH | O_DIRECTORY));
+  BundleReader reader(bundle);
+  Words words;
+  for (;;) {
+    RETORT_TRY(const RecordStart record, reader.next());
+    switch (record.kind) {
+      case Record::argument: {
+        RETORT_TRY(words.arguments.emplace_back(), reader.take_text(record, kLongestWord));
+        break;
+      }
+      case Record::variable: {
+        RETORT_TRY(words.variables.emplace_back(), reader.take_text(record, kLongestWord));
+        break;
+      }
+      case Record::directory: {
+        std::string name = record.name + "/";
+        RETORT_CHECK(open_parent(box, name));
+        break;
+      }
+      case Record::file:
+        RETORT_CHECK(write_bundled_file(box, reader, record));
+        break;
+      case Record::collect:
+        break;
+      case Record::end:
+        if (words.arguments.empty()) return Error{Fault::invalid, "bundle: no arguments", EINVAL};
+        return words;
+      case Record::refused:
+        return Error{Fault::invalid, "bundle: a record that does not go in", EINVAL};
+    }
+  }
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  result.reserve(texts.size() + 1);
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+struct ResourceLimit {
+  __rlimit_resource resource;
+  std::uint64_t value;
+};
+
+// A limit that the keeper's own hard limit is already below stays there: only less can ever be had.
+Status lower(const ResourceLimit& wanted) {
+  rlimit now{};
+  if (::getrlimit(wanted.resource, &now) != 0) return os_error("getrlimit", "");
+  return kernel::set_resource_limit(wanted.resource, std::min<std::uint64_t>(wanted.value, now.rlim_max));
+}
+
+}  // namespace
+
+void become_program(const InitSpec& spec, const Fd& bundle, const Fd& start, const Fd& report) {
+  if (::setsid() < 0) die(report, Step::session, errno);
+  must(kernel::become(spec.program_id, spec.program_id), report, Step::program_ids);
+  ::umask(022);
+
+  auto words = unpack(bundle);
+  if (!words) die(report, Step::files, words.error().os_errno != 0 ? words.error().os_errno : EINVAL);
+  if (::chdir(kBox) != 0) die(report, Step::files, errno, 1);
+
+  std::vector<ResourceLimit> limits = {
+      {RLIMIT_CORE, 0},
+      {RLIMIT_NOFILE, spec.open_files},
+      {RLIMIT_FSIZE, spec.file_size_bytes},
+      {RLIMIT_STACK, spec.stack_bytes},
+      {RLIMIT_CPU, spec.cpu_seconds},
+      {RLIMIT_MEMLOCK, 64U << 10U},
+      {RLIMIT_MSGQUEUE, 800U << 10U},
+      {RLIMIT_SIGPENDING, 256},
+      {RLIMIT_RTPRIO, 0},
+      {RLIMIT_NICE, 0},
+  };
+  if (spec.processes != 0) limits.push_back({RLIMIT_NPROC, spec.processes});
+  std::uint16_t index = 0;
+  for (const ResourceLimit& limit : limits) must(lower(limit), report, Step::resource_limits, index++);
+
+  must(kernel::drop_all_capabilities(), report, Step::capabilities);
+  must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);
+
+  auto arguments = pointers(words->arguments);
+  auto variables = pointers(words->variables);
+  must(kernel::load_filter(filter_for(spec.network, spec.add_ons)), report, Step::filter);
+
+  const Report ready{.step = Step::ready};
+  if (::write(report.get(), &ready, sizeof ready) != sizeof ready) ::_exit(127);
+  char go = 0;
+  if (::read(start.get(), &go, 1) != 1) ::_exit(127);
+  ::execve(arguments.front(), arguments.data(), variables.data());
+  die(report, Step::execute, errno);
+}
+
+}  // namespace retort::cell

@@ -1,0 +1,129 @@
+// Command line: the only place that includes CLI11.
+#include "cli/command_line.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cell/limits.h"
+#include "cli/commands.h"
+
+namespace retort::cli {
+namespace {
+
+std::string limits_help() {
+  std::string text = "\nWhat follows -- are the program's arguments: retort run FILE… -- ARG…\n\nLimits (--limit and --compile-limit NAME=VALUE):\n";
+  for (const cell::LimitInfo& info : cell::limit_infos()) {
+    std::string name(info.name);
+    name.resize(13, ' ');
+    text += "  " + name + std::string(info.meaning) + "\n";
+  }
+  text +=
+      "\nTimes are written as 2s or 250ms, sizes as 256MiB or 64KiB, counts as plain numbers.\n"
+      "What a runtime sets by itself: retort runtime info ID\n"
+      "\nExit codes: the program's own; 128 + signal when a signal ended it; 124 for a time limit, 137 for\n"
+      "memory, 153 for output or disk; 64 when the command line is wrong; 125 when Retort itself failed.\n"
+      "With --json 0 whenever a result was reached.\n"
+      "\nExamples:\n"
+      "  retort run examples/hello.py\n"
+      "  retort run --limit cpu_time=2s --limit memory=64MiB --stdin numbers.txt sum.cpp -- --verbose\n"
+      "  retort run -l java --json src/\n";
+  return text;
+}
+
+void add_run(CLI::App& app, RunOptions& options) {
+  app.add_option("-l,--language", options.language, "Runtime: LANG or LANG@VERSION; by default from the file's name")
+      ->type_name("LANG");
+  app.add_option("files", options.files, "Source files, the main one first, or one folder")->required()->type_name("FILE");
+  app.add_option("--stdin", options.stdin_file, "Read the program's stdin from a file")->type_name("FILE");
+  app.add_option("-o,--output", options.output_folder, "Put the files that the program wrote into this folder")
+      ->type_name("DIR");
+  app.add_option("--limit", options.limits, "Set a limit of the run stage; may be given again")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  app.add_option("--compile-limit", options.compile_limits, "Set a limit of the compile stage; may be given again")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  app.add_option("--allow-unenforced", options.allow_unenforced,
+                 "Go without these limits where the host cannot enforce them")
+      ->delimiter(',')
+      ->type_name("NAME,…")
+      ->allow_extra_args(false);
+  app.add_flag("--json", options.json, "Print the whole result as JSON instead of passing the streams through");
+  app.footer(limits_help());
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  // What follows "--" is the program's and no option of ours.
+  std::vector<std::string> program_args;
+  if (const auto dashes = std::ranges::find(words, "--"); dashes != words.end()) {
+    program_args.assign(dashes + 1, words.end());
+    words.erase(dashes, words.end());
+  }
+
+  CLI::App app("Retort runs other people's code in a cell that can see and touch nothing else.", "retort");
+  app.set_version_flag("--version", std::string("retort ") + RETORT_VERSION);
+  app.require_subcommand(1);
+  std::function<int()> command;
+
+  RunOptions run_options;
+  auto* run_command = app.add_subcommand("run", "Run a program in a cell");
+  add_run(*run_command, run_options);
+  run_command->callback([&] {
+    run_options.args = program_args;
+    command = [&] { return run(run_options); };
+  });
+
+  RuntimeOptions runtime_options;
+  auto* runtime = app.add_subcommand("runtime", "The languages: which are here, and how they run");
+  runtime->require_subcommand(1);
+  auto* list = runtime->add_subcommand("ls", "List the runtimes, and why one is not available");
+  list->add_flag("--json", runtime_options.json, "As JSON");
+  list->callback([&] { command = [&] { return runtime_ls(runtime_options); }; });
+  auto* info = runtime->add_subcommand("info", "Show one runtime: version, commands, limits");
+  info->add_option("id", runtime_options.id, "Runtime")->required()->type_name("ID");
+  info->add_flag("--json", runtime_options.json, "As JSON");
+  info->callback([&] { command = [&] { return runtime_info(runtime_options); }; });
+  auto* test = runtime->add_subcommand("test", "Run a runtime's samples (or all) and compare");
+  test->add_option("id", runtime_options.id, "Runtime")->type_name("ID");
+  test->callback([&] { command = [&] { return runtime_test(runtime_options); }; });
+
+  DoctorOptions doctor_options;
+  auto* doctor_command = app.add_subcommand("doctor", "What this host can enforce, what not, and the command that mends it");
+  doctor_command->add_flag("--json", doctor_options.json, "As JSON");
+  doctor_command->callback([&] { command = [&] { return doctor(doctor_options); }; });
+
+  BenchOptions bench_options;
+  auto* bench_command = app.add_subcommand("bench", "What a cell costs on this machine, next to a bare process");
+  bench_command->add_option("--runs", bench_options.runs, "Runs of each quick case")->check(CLI::Range(1, 100'000));
+  bench_command->add_option("--compile-runs", bench_options.compile_runs, "Runs of the C++ compile")->check(CLI::Range(1, 10'000));
+  bench_command->add_flag("--json", bench_options.json, "As JSON");
+  bench_command->callback([&] { command = [&] { return bench(bench_options); }; });
+
+  try {
+    std::ranges::reverse(words);  // CLI11 takes them from the back
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : kUsage;
+  }
+  if (!program_args.empty() && !run_command->parsed()) {
+    std::fprintf(stderr, "retort: only `retort run` takes arguments after --\n");
+    return kUsage;
+  }
+  return command();
+}
+
+int complain(const base::Error& error, int code) {
+  std::fprintf(stderr, "retort: %s\n", error.what.c_str());
+  return code;
+}
+
+}  // namespace retort::cli

@@ -1,0 +1,286 @@
+// retort run: a program from files of this machine, in a cell, with this terminal's streams.
+#include <fcntl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "base/bytes.h"
+#include "cli/commands.h"
+#include "cli/workbench.h"
+#include "job/output_files.h"
+#include "job/report.h"
+#include "kernel/files.h"
+#include "runtime/command.h"
+#include "text/json.h"
+
+namespace retort::cli {
+
+using base::Error;
+using base::Fault;
+using base::Fd;
+using base::Result;
+using base::Status;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostFiles = 10'000;
+constexpr std::size_t kLargestSource = 256U << 20U;
+
+Result<job::SourceFile> read_source(const std::string& path, const std::string& name) {
+  if (auto valid = runtime::validate_file_name(name); !valid) return valid.error().within(base::printable(path));
+  RETORT_TRY(std::string content, kernel::read_small_file(AT_FDCWD, path, kLargestSource));
+  const bool executable = ::access(path.c_str(), X_OK) == 0;
+  return job::SourceFile{.name = name, .content = std::move(content), .executable = executable};
+}
+
+// Every regular file below `folder`, by name relative to it; links are not followed.
+Status read_folder(const fs::path& folder, std::vector<job::SourceFile>& sources) {
+  std::error_code error;
+  std::vector<fs::path> paths;
+  for (auto walk = fs::recursive_directory_iterator(folder, error); !error && walk != fs::recursive_directory_iterator();
+       walk.increment(error)) {
+    if (walk->is_symlink() || !walk->is_regular_file()) continue;
+    paths.push_back(walk->path());
+    if (paths.size() > kMostFiles) {
+      return Error{Fault::invalid, folder.string() + ": more than " + std::to_string(kMostFiles) + " files", 0};
+    }
+  }
+  if (error) return Error{Fault::denied, "read " + folder.string() + ": " + error.message(), error.value()};
+  std::ranges::sort(paths);
+  for (const fs::path& path : paths) {
+    RETORT_TRY(auto source, read_source(path.string(), path.lexically_relative(folder).generic_string()));
+    sources.push_back(std::move(source));
+  }
+  return {};
+}
+
+// Files keep their last component as name; folders are taken whole.
+Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>& paths) {
+  std::vector<job::SourceFile> sources;
+  for (const std::string& path : paths) {
+    if (fs::is_directory(path)) {
+      RETORT_CHECK(read_folder(path, sources));
+      continue;
+    }
+    RETORT_TRY(auto source, read_source(path, fs::path(path).filename().string()));
+    sources.push_back(std::move(source));
+  }
+  for (auto first = sources.begin(); first != sources.end(); ++first) {
+    if (std::find_if(first + 1, sources.end(), [&](const auto& other) { return other.name == first->name; }) != sources.end()) {
+      return Error{Fault::invalid, "two files are named " + base::printable(first->name), 0};
+    }
+  }
+  if (sources.empty()) return Error{Fault::invalid, "there is no file to run", 0};
+  return sources;
+}
+
+// Of a folder's files the main one comes first: named as the manifest's, or the only one of its language.
+Status put_main_first(std::vector<job::SourceFile>& sources, const runtime::Manifest& manifest, bool from_folder) {
+  if (!from_folder) return {};
+  auto main = std::ranges::find(sources, manifest.main, &job::SourceFile::name);
+  if (main == sources.end()) {
+    const auto is_source = [&](const job::SourceFile& file) {
+      return std::ranges::count(manifest.extensions, runtime::extension_of(file.name)) > 0;
+    };
+    if (std::ranges::count_if(sources, is_source) == 1) main = std::ranges::find_if(sources, is_source);
+  }
+  if (main == sources.end()) {
+    return Error{Fault::invalid, "the folder has no file named " + manifest.main + ", where " + manifest.name + " begins", 0};
+  }
+  std::rotate(sources.begin(), main, main + 1);
+  return {};
+}
+
+Result<const runtime::CatalogueEntry*> choose_runtime(const runtime::Catalogue& catalogue,
+                                                      const RunOptions& options,
+                                                      const std::vector<job::SourceFile>& sources) {
+  if (!options.language.empty()) {
+    RETORT_TRY(const auto request, runtime::parse_language(options.language));
+    return catalogue.find(request.name);
+  }
+  for (const job::SourceFile& source : sources) {
+    if (auto found = catalogue.find_by_file(source.name)) return found;
+  }
+  RETORT_CHECK(catalogue.find_by_file(sources.front().name));
+  return Error{Fault::internal, "no runtime", 0};
+}
+
+Status check_version(Workbench& bench, const RunOptions& options, const runtime::Manifest& manifest) {
+  if (options.language.empty()) return {};
+  RETORT_TRY(const auto request, runtime::parse_language(options.language));
+  if (request.version.empty()) return {};
+  RETORT_TRY(const auto version, find_version(bench, manifest));
+  if (runtime::is_version_match(version, request.version)) return {};
+  return Error{Fault::not_found, manifest.id + " is here in version " + version + ", not " + request.version, 0};
+}
+
+Result<std::uint32_t> parse_unenforced(const std::vector<std::string>& names) {
+  std::uint32_t mask = 0;
+  for (const std::string& name : names) {
+    const auto limit = cell::find_limit(name);
+    if (!limit) return Error{Fault::invalid, "--allow-unenforced: '" + name + "' is no limit", 0};
+    mask |= 1U << static_cast<unsigned>(*limit);
+  }
+  return mask;
+}
+
+Status check_enforceable(const keeper::Abilities& abilities, std::uint32_t allowed) {
+  const std::uint32_t missing = abilities.unenforceable & ~allowed;
+  if (missing == 0) return {};
+  std::string names;
+  for (const cell::LimitInfo& info : cell::limit_infos()) {
+    if ((missing >> static_cast<unsigned>(info.limit) & 1U) != 0) names.append(names.empty() ? "" : ",").append(info.name);
+  }
+  return Error{Fault::unsupported,
+               names + " cannot be enforced here: " + abilities.reason + "; to go without, say --allow-unenforced " + names,
+               0};
+}
+
+// SIGINT and its like as something to wait for.
+Result<Fd> watch_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, number);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  const int number = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (number < 0) return base::os_error("signalfd", "");
+  return Fd(number);
+}
+
+int exit_code_of(const job::JobResult& result, int caught_signal) {
+  using cell::Outcome;
+  if (caught_signal != 0) return kSignalBase + caught_signal;
+  const auto& verdict = result.stages.back().verdict;
+  switch (result.outcome) {
+    case Outcome::cpu_time_limit:
+    case Outcome::wall_time_limit:
+      return kTimeLimit;
+    case Outcome::memory_limit:
+      return kMemoryLimit;
+    case Outcome::output_limit:
+    case Outcome::disk_limit:
+      return kOutputLimit;
+    case Outcome::start_error:
+    case Outcome::internal_error:
+    case Outcome::cancelled:
+      return kFailed;
+    default:
+      break;
+  }
+  if (verdict.signal) return kSignalBase + *verdict.signal;
+  return verdict.exit_code.value_or(kFailed);
+}
+
+// Diagnostics of the compiler, and one line on what stopped the program, to stderr; stdout is the program's.
+void tell(const job::JobResult& result) {
+  const job::StageResult& last = result.stages.back();
+  for (const job::StageResult& stage : result.stages) {
+    if (stage.name != "compile") continue;
+    const bool failed = &stage == &last;
+    std::fwrite(stage.stderr_text.bytes.data(), 1, stage.stderr_text.bytes.size(), stderr);
+    if (failed) std::fwrite(stage.stdout_text.bytes.data(), 1, stage.stdout_text.bytes.size(), stderr);
+  }
+  if (result.outcome != cell::Outcome::ok && result.outcome != cell::Outcome::nonzero_exit) {
+    std::fprintf(stderr, "retort: %s: %s\n", std::string(cell::outcome_name(result.outcome)).c_str(), result.message.c_str());
+  }
+}
+
+struct Prepared {
+  job::Submission submission;
+  const runtime::CatalogueEntry* entry = nullptr;
+  Fd stdin_file;
+};
+
+Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& catalogue) {
+  Prepared prepared;
+  job::Submission& submission = prepared.submission;
+  RETORT_TRY(submission.files, read_sources(options.files));
+  RETORT_TRY(prepared.entry, choose_runtime(catalogue, options, submission.files));
+  const runtime::Manifest& manifest = prepared.entry->manifest;
+  if (!prepared.entry->is_available()) {
+    return Error{Fault::not_found, manifest.name + " " + prepared.entry->reason(), 0};
+  }
+  const bool from_folder = fs::is_directory(options.files.front());
+  RETORT_CHECK(put_main_first(submission.files, manifest, from_folder));
+  submission.runtime = &manifest;
+  submission.args = options.args;
+  submission.run_limits = manifest.run.limits;
+  RETORT_CHECK(apply_limits(submission.run_limits, options.limits, "--limit"));
+  submission.compile_limits = manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
+  RETORT_CHECK(apply_limits(submission.compile_limits, options.compile_limits, "--compile-limit"));
+  RETORT_TRY(submission.allow_unenforced, parse_unenforced(options.allow_unenforced));
+  submission.collect_files = !options.output_folder.empty();
+  submission.streams.stdin_source = 0;
+  if (!options.stdin_file.empty()) {
+    RETORT_TRY(prepared.stdin_file, kernel::open_at(AT_FDCWD, options.stdin_file, O_RDONLY));
+    submission.streams.stdin_source = prepared.stdin_file.get();
+  }
+  if (!options.json) {
+    submission.streams.stdout_sink = 1;
+    submission.streams.stderr_sink = 2;
+  }
+  return prepared;
+}
+
+Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
+  RETORT_TRY(const Fd signals, watch_signals());
+  RETORT_TRY(Workbench bench, Workbench::open());
+  const runtime::Manifest& manifest = prepared.entry->manifest;
+  RETORT_CHECK(check_enforceable(bench.keeper->abilities(), prepared.submission.allow_unenforced));
+  RETORT_CHECK(check_version(bench, options, manifest));
+
+  std::optional<Result<job::JobResult>> ended;
+  job::Job job(*bench.loop, *bench.keeper, std::move(prepared.submission), [&](Result<job::JobResult> result) {
+    ended.emplace(std::move(result));
+    bench.loop->stop();
+  });
+  int caught = 0;
+  RETORT_CHECK(bench.loop->watch(signals.get(), EPOLLIN, [&](auto) {
+    signalfd_siginfo info{};
+    if (::read(signals.get(), &info, sizeof info) != sizeof info) return;
+    caught = static_cast<int>(info.ssi_signo);
+    job.cancel();
+  }));
+  if (!ended) RETORT_CHECK(bench.loop->run());
+  bench.loop->forget(signals.get());
+  RETORT_TRY(job::JobResult result, *std::move(ended));
+
+  std::vector<job::OutputFile> files;
+  if (result.files.is_open()) {
+    RETORT_TRY(files, job::write_output_files(result.files, job.submission().files, options.output_folder));
+  }
+  if (options.json) {
+    std::puts(text::pretty(job::to_json(result, manifest.id, files)).c_str());
+    return result.outcome == cell::Outcome::internal_error ? kFailed : 0;
+  }
+  tell(result);
+  for (const job::OutputFile& file : files) {
+    if (!file.refused.empty()) {
+      std::fprintf(stderr, "retort: %s was not collected: %s\n", base::printable(file.name).c_str(), file.refused.c_str());
+    }
+  }
+  return exit_code_of(result, caught);
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  const auto catalogue = load_catalogue();
+  if (!catalogue) return complain(catalogue.error());
+  auto prepared = prepare(options, *catalogue);
+  if (!prepared) return complain(prepared.error(), prepared.error().fault == Fault::invalid ? kUsage : kFailed);
+  const auto code = run_prepared(options, *std::move(prepared));
+  return code ? *code : complain(code.error(), code.error().fault == Fault::invalid ? kUsage : kFailed);
+}
+
+}  // namespace retort::cli

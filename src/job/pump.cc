@@ -1,0 +1,193 @@
+// Pump: readiness by epoll, blocking descriptors of others respected.
+#include "job/pump.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "kernel/files.h"
+
+namespace retort::job {
+
+using base::Fd;
+
+namespace {
+
+constexpr std::size_t kChunk = 64U << 10U;
+// A pipe or terminal that is ready takes at least this much without waiting (PIPE_BUF, pipe(7)).
+constexpr std::size_t kSafeWrite = 4096;
+
+bool is_regular(int descriptor) {
+  struct stat info {};
+  return ::fstat(descriptor, &info) == 0 && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode));
+}
+
+}  // namespace
+
+InputPump::InputPump(kernel::EventLoop& loop, std::string text, int source)
+    : loop_(loop), waiting_(std::move(text)), source_(source) {}
+
+void InputPump::start(Fd program_stdin) {
+  program_ = std::move(program_stdin);
+  (void)kernel::set_nonblocking(program_);
+  // With no events asked for, the error that a closed reader causes is still reported.
+  if (!loop_.watch(program_.get(), 0, [this](std::uint32_t events) { on_program(events); })) return stop();
+  if (source_ >= 0 && !loop_.watch(source_, 0, [this](auto) { on_source(); })) {
+    source_always_ready_ = true;  // EPERM: a regular file, or /dev/null
+  } else {
+    source_watched_ = source_ >= 0;
+  }
+  await();
+}
+
+void InputPump::stop() {
+  if (source_watched_) loop_.forget(source_);
+  source_watched_ = false;
+  source_ = -1;
+  if (program_.is_open()) loop_.forget(program_.get());
+  program_.reset();
+}
+
+// Watches for the one thing that is missing: bytes, or room for them.
+void InputPump::await() {
+  if (!program_.is_open()) return;
+  if (waiting_.empty() && source_ < 0) return stop();
+  const bool wants_room = !waiting_.empty() || source_always_ready_;
+  (void)loop_.change(program_.get(), wants_room ? EPOLLOUT : 0U);
+  if (source_watched_) (void)loop_.change(source_, waiting_.empty() ? EPOLLIN : 0U);
+}
+
+void InputPump::on_source() {
+  if (waiting_.empty()) {
+    fill();
+    drain();
+    return await();
+  }
+  // A hang-up with events off would be reported for ever: look again when there is room.
+  loop_.forget(source_);
+  source_watched_ = false;
+  source_always_ready_ = true;
+  await();
+}
+
+void InputPump::on_program(std::uint32_t events) {
+  if ((events & EPOLLERR) != 0) return stop();
+  if (waiting_.empty() && source_always_ready_) fill();
+  drain();
+  await();
+}
+
+void InputPump::fill() {
+  waiting_.resize(kChunk);
+  const ssize_t count = ::read(source_, waiting_.data(), waiting_.size());
+  waiting_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN))) return;
+  if (source_watched_) loop_.forget(source_);
+  source_watched_ = false;
+  source_ = -1;
+}
+
+void InputPump::drain() {
+  if (waiting_.empty() || !program_.is_open()) return;
+  const ssize_t count = ::write(program_.get(), waiting_.data(), waiting_.size());
+  if (count > 0) waiting_.erase(0, static_cast<std::size_t>(count));
+  if (count < 0 && errno != EAGAIN && errno != EINTR) stop();
+}
+
+OutputPump::OutputPump(kernel::EventLoop& loop, int sink, base::ByteSize limit, std::function<void()> at_end)
+    : loop_(loop), sink_(sink), limit_(limit.bytes()), at_end_(std::move(at_end)) {}
+
+OutputPump::~OutputPump() {
+  if (program_.is_open()) loop_.forget(program_.get());
+  if (sink_watched_) loop_.forget(sink_);
+}
+
+void OutputPump::start(Fd program_output) {
+  program_ = std::move(program_output);
+  (void)kernel::set_nonblocking(program_);
+  if (!loop_.watch(program_.get(), EPOLLIN, [this](auto) { on_program(); })) finish();
+}
+
+void OutputPump::on_program() {
+  std::array<char, kChunk> buffer;
+  const ssize_t count = ::read(program_.get(), buffer.data(), buffer.size());
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) return finish();
+  const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
+  const std::uint64_t before = total_;
+  total_ += bytes.size();
+  if (sink_ < 0) return keep(bytes);
+  if (before >= limit_ || sink_gone_) return;
+  waiting_ = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), limit_ - before));
+  on_sink();
+}
+
+// Writes as much as cannot block; then waits for the sink and does not read from the program meanwhile.
+void OutputPump::on_sink() {
+  // EPERM: a regular file, which is always ready.
+  if (!sink_watched_ && !is_regular(sink_)) {
+    sink_watched_ = loop_.watch(sink_, EPOLLOUT, [this](auto) { on_sink(); }).has_value();
+    if (sink_watched_) {
+      (void)loop_.change(program_.get(), 0);
+      return;
+    }
+  }
+  do {
+    const std::size_t most = sink_watched_ ? kSafeWrite : kChunk;
+    const ssize_t count = ::write(sink_, waiting_.data(), std::min(waiting_.size(), most));
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count < 0) {
+      sink_gone_ = true;
+      waiting_.clear();
+      break;
+    }
+    waiting_.erase(0, static_cast<std::size_t>(count));
+  } while (!sink_watched_ && !waiting_.empty());
+  if (!waiting_.empty()) return;
+  if (sink_watched_) loop_.forget(sink_);
+  sink_watched_ = false;
+  if (sink_gone_) return finish();
+  (void)loop_.change(program_.get(), EPOLLIN);
+}
+
+void OutputPump::keep(std::string_view bytes) {
+  const std::size_t tail_room = limit_ / 2;
+  const std::size_t head_room = limit_ - tail_room;
+  const std::size_t to_head = std::min(bytes.size(), head_room - head_.size());
+  head_.append(bytes.substr(0, to_head));
+  bytes.remove_prefix(to_head);
+  if (tail_room == 0) return;
+  if (bytes.size() > tail_room) bytes.remove_prefix(bytes.size() - tail_room);
+  while (!bytes.empty()) {
+    if (tail_.size() < tail_room) {
+      const std::size_t count = std::min(bytes.size(), tail_room - tail_.size());
+      tail_.append(bytes.substr(0, count));
+      bytes.remove_prefix(count);
+      continue;
+    }
+    const std::size_t count = std::min(bytes.size(), tail_room - tail_next_);
+    bytes.copy(tail_.data() + tail_next_, count);
+    tail_next_ = (tail_next_ + count) % tail_room;
+    bytes.remove_prefix(count);
+  }
+}
+
+void OutputPump::finish() {
+  loop_.forget(program_.get());
+  program_.reset();
+  if (at_end_) std::exchange(at_end_, nullptr)();
+}
+
+OutputPump::Text OutputPump::take_text() {
+  Text text;
+  text.total = total_;
+  text.head_bytes = head_.size();
+  text.bytes = std::move(head_);
+  text.bytes.append(tail_, tail_next_).append(tail_, 0, tail_next_);
+  return text;
+}
+
+}  // namespace retort::job

@@ -1,0 +1,87 @@
+// Pump: moves bytes between a program's pipes and whoever feeds or reads them, with back-pressure and in constant memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/units.h"
+#include "kernel/event_loop.h"
+
+namespace retort::job {
+
+// Feeds a program's stdin: fixed text first, then whatever comes from a descriptor, then its end.
+class InputPump {
+ public:
+  // `source` is -1 for none; it stays the caller's, and is left as it was (no O_NONBLOCK on what others share).
+  InputPump(kernel::EventLoop& loop, std::string text, int source);
+  InputPump(const InputPump&) = delete;
+  InputPump& operator=(const InputPump&) = delete;
+  ~InputPump() { stop(); }
+
+  void start(base::Fd program_stdin);
+  // The program is gone, or wants no more: forgets both descriptors.
+  void stop();
+
+ private:
+  void on_source();
+  void on_program(std::uint32_t events);
+  void fill();
+  void drain();
+  void await();
+
+  kernel::EventLoop& loop_;
+  std::string waiting_;  // read and not yet taken by the program
+  int source_;
+  bool source_always_ready_ = false;  // a regular file: epoll does not take it
+  bool source_watched_ = false;
+  base::Fd program_;
+};
+
+// Takes what a program writes to one stream: at most `limit` bytes are kept or passed on, the rest is read and dropped.
+class OutputPump {
+ public:
+  struct Text {
+    std::string bytes;              // what was kept: all, or the head and the tail
+    std::uint64_t total = 0;        // what was written
+    std::uint64_t head_bytes = 0;   // where the tail begins, when it is truncated
+    [[nodiscard]] bool is_truncated() const { return total > bytes.size(); }
+  };
+
+  // Captures head and tail when `sink` is -1; otherwise passes the first `limit` bytes on to that descriptor as they
+  // come, waiting for it when it is slow. `at_end` is called once, when the program's end is closed.
+  OutputPump(kernel::EventLoop& loop, int sink, base::ByteSize limit, std::function<void()> at_end);
+  OutputPump(const OutputPump&) = delete;
+  OutputPump& operator=(const OutputPump&) = delete;
+  ~OutputPump();
+
+  void start(base::Fd program_output);
+  [[nodiscard]] bool is_over() const { return total_ > limit_; }
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+  // Whoever read from us has gone (EPIPE): the program's next write says so to it.
+  [[nodiscard]] bool is_sink_gone() const { return sink_gone_; }
+  Text take_text();
+
+ private:
+  void on_program();
+  void on_sink();
+  void keep(std::string_view bytes);
+  void finish();
+
+  kernel::EventLoop& loop_;
+  int sink_;
+  std::uint64_t limit_;
+  std::function<void()> at_end_;
+  base::Fd program_;
+  std::uint64_t total_ = 0;
+  bool sink_gone_ = false;
+  bool sink_watched_ = false;
+  std::string waiting_;    // for a slow sink
+  std::string head_;       // the first half of what may be kept
+  std::string tail_;       // a ring of the last half
+  std::size_t tail_next_ = 0;
+};
+
+}  // namespace retort::job

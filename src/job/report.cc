@@ -1,0 +1,102 @@
+// Report: names with units, absent figures as null.
+#include "job/report.h"
+
+namespace retort::job {
+
+using text::json::array;
+using text::json::object;
+
+namespace {
+
+void put_stream(object& stage, const std::string& key, const OutputPump::Text& text) {
+  text::put_bytes(stage, key, text.bytes);
+  stage[key + "_total_bytes"] = text.total;
+}
+
+object to_json(const StageResult& stage) {
+  object record;
+  const cell::Facts& facts = stage.facts;
+  const cell::Verdict& verdict = stage.verdict;
+  record["name"] = stage.name;
+  record["status"] = cell::outcome_name(verdict.outcome);
+  record["message"] = verdict.message;
+  if (verdict.exit_code) {
+    record["exit_code"] = *verdict.exit_code;
+  } else {
+    record["exit_code"] = nullptr;
+  }
+  if (verdict.signal) {
+    record["signal"] = *verdict.signal;
+  } else {
+    record["signal"] = nullptr;
+  }
+  put_stream(record, "stdout", stage.stdout_text);
+  put_stream(record, "stderr", stage.stderr_text);
+  array truncated;
+  if (stage.stdout_text.total > stage.limits.output.bytes()) truncated.emplace_back("stdout");
+  if (stage.stderr_text.total > stage.limits.output.bytes()) truncated.emplace_back("stderr");
+  record["truncated"] = truncated;
+  record["cpu_time_us"] = facts.cpu_us;
+  record["cpu_user_us"] = facts.cpu_user_us;
+  record["cpu_system_us"] = facts.cpu_us - facts.cpu_user_us;
+  record["wall_time_us"] = facts.wall_us;
+  if (facts.has_memory_peak) {
+    record["memory_peak_bytes"] = facts.memory_peak_bytes;
+  } else {
+    record["memory_peak_bytes"] = nullptr;
+  }
+  if (facts.has_processes_peak) {
+    record["processes_peak"] = facts.processes_peak;
+  } else {
+    record["processes_peak"] = nullptr;
+  }
+  array hit;
+  for (const cell::Limit limit : verdict.limits_hit) hit.emplace_back(cell::info_of(limit).name);
+  record["limits_hit"] = hit;
+  array weaker;
+  for (const cell::LimitInfo& info : cell::limit_infos()) {
+    if ((facts.unenforced >> static_cast<unsigned>(info.limit) & 1U) != 0) weaker.emplace_back(info.name);
+  }
+  // Not enforced here, so that the figures behind them are estimates.
+  record["unenforced"] = weaker;
+  return record;
+}
+
+}  // namespace
+
+object to_json(const JobResult& result, const std::string& runtime, const std::vector<OutputFile>& files) {
+  object record;
+  record["status"] = cell::outcome_name(result.outcome);
+  record["message"] = result.message;
+  record["runtime"] = runtime;
+  array stages;
+  object timing;
+  timing["total_us"] = result.total.count();
+  std::uint64_t setup = 0;
+  std::uint64_t collect = 0;
+  for (const StageResult& stage : result.stages) {
+    stages.push_back(to_json(stage));
+    setup += stage.facts.setup_us;
+    collect += stage.facts.collect_us;
+    timing[stage.name + "_us"] = stage.facts.wall_us;
+  }
+  timing["setup_us"] = setup;
+  timing["collect_us"] = collect;
+  record["stages"] = stages;
+  array listed;
+  for (const OutputFile& file : files) {
+    object entry;
+    text::put_bytes(entry, "name", file.name);
+    if (file.refused.empty()) {
+      entry["size_bytes"] = file.size;
+    } else {
+      entry["refused"] = file.refused;
+    }
+    listed.push_back(entry);
+  }
+  record["files"] = listed;
+  record["timing"] = timing;
+  return record;
+}
+
+}  // namespace retort::job

@@ -1,0 +1,77 @@
+// Stage: one command, run in one cell, to its result.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "cell/facts.h"
+#include "cell/limits.h"
+#include "cell/verdict.h"
+#include "job/pump.h"
+#include "keeper/client.h"
+#include "kernel/event_loop.h"
+
+namespace retort::job {
+
+// Where a stage's streams come from and go to.
+struct StageStreams {
+  std::string stdin_text;
+  int stdin_source = -1;  // after the text; -1: none
+  int stdout_sink = -1;   // -1: captured
+  int stderr_sink = -1;
+};
+
+struct StageResult {
+  std::string name;
+  cell::Verdict verdict;
+  cell::Facts facts;
+  cell::Limits limits;
+  OutputPump::Text stdout_text;
+  OutputPump::Text stderr_text;
+  base::Fd collected;  // a bundle in a memory file, at its start; open only when something was asked for
+};
+
+class Stage {
+ public:
+  using Done = std::function<void(base::Result<StageResult>)>;
+
+  // Starts at once; `done` is called once, from the loop, when the cell is gone and every byte has been taken. An Error
+  // means that the stage did not take place.
+  Stage(kernel::EventLoop& loop,
+        keeper::Client& client,
+        std::string name,
+        keeper::Order order,
+        const base::Fd& bundle,
+        StageStreams streams,
+        Done done);
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+  ~Stage();
+
+  void cancel() { client_.cancel(id_); }
+
+ private:
+  void on_started(cell::Streams streams);
+  void on_collected();
+  void finish_when_complete();
+
+  kernel::EventLoop& loop_;
+  keeper::Client& client_;
+  std::string name_;
+  keeper::Order order_;
+  Done done_;
+  InputPump input_;
+  OutputPump output_;
+  OutputPump errors_;
+  base::Fd collecting_;
+  base::Fd collected_;
+  std::optional<cell::Facts> facts_;
+  int open_streams_ = 0;
+  std::uint64_t id_ = 0;
+};
+
+}  // namespace retort::job

@@ -1,0 +1,154 @@
+// Client: starts the keeper, sends orders, and hands out what comes back.
+#include "keeper/client.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+
+#include "keeper/frames.h"
+#include "kernel/files.h"
+#include "kernel/socket.h"
+
+namespace retort::keeper {
+
+using base::Error;
+using base::Fault;
+using base::Fd;
+using base::os_error;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr int kKeeperSocket = 3;
+
+Result<std::string> keeper_path() {
+  std::string self(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
+  if (length < 0) return os_error("readlink", "/proc/self/exe");
+  self.resize(static_cast<std::size_t>(length));
+  const std::string path = self.substr(0, self.rfind('/')) + "/retort-keeper";
+  if (::access(path.c_str(), X_OK) != 0) return os_error("execute", path);
+  return path;
+}
+
+Error to_error(const RefusedFrame& frame) {
+  return Error{static_cast<Fault>(frame.fault), get_text(frame.text), frame.error_number};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
+  RETORT_TRY(std::string path, keeper_path());
+  RETORT_TRY(auto sockets, kernel::make_socket_pair());
+  RETORT_TRY(auto child, kernel::fork_child(0));
+  if (child.pid == 0) {
+    ::setsid();  // what the terminal sends is for us, not for it
+    kernel::reset_signals();
+    const int high = ::fcntl(sockets.theirs.get(), F_DUPFD_CLOEXEC, 10);
+    if (high < 0 || ::dup2(high, kKeeperSocket) < 0) ::_exit(127);
+    (void)kernel::close_descriptors_from(kKeeperSocket + 1);
+    char name[] = "retort-keeper";
+    char* const arguments[] = {name, nullptr};
+    ::execve(path.c_str(), arguments, environ);
+    ::_exit(127);
+  }
+  sockets.theirs.reset();
+  std::unique_ptr<Client> client(new Client(loop, std::move(sockets.ours), std::move(child)));
+  RETORT_CHECK(client->greet());
+  RETORT_CHECK(loop.watch(client->socket_.get(), EPOLLIN, [self = client.get()](auto) { self->on_frame(); }));
+  return client;
+}
+
+Client::~Client() {
+  loop_.forget(socket_.get());
+  socket_.reset();  // the keeper ends every cell and itself
+  if (keeper_.pidfd.is_open()) (void)kernel::reap(keeper_.pidfd);
+}
+
+Status Client::greet() {
+  RETORT_TRY(const auto message, kernel::receive_message(socket_, kLargestFrame));
+  if (message.bytes.empty()) return Error{Fault::gone, "retort-keeper ended before it served", 0};
+  RETORT_TRY(const Kind kind, check_frame(message.bytes));
+  if (kind == Kind::refused) {
+    RefusedFrame refused;
+    std::memcpy(&refused, message.bytes.data(), sizeof refused);
+    return to_error(refused);
+  }
+  if (kind != Kind::hello) return Error{Fault::internal, "retort-keeper spoke out of turn", 0};
+  HelloFrame hello;
+  std::memcpy(&hello, message.bytes.data(), sizeof hello);
+  abilities_ = {.unenforceable = hello.unenforceable,
+                .group_version = hello.group_version,
+                .instance = hello.instance,
+                .single_id = hello.single_id != 0,
+                .reason = get_text(hello.reason)};
+  return {};
+}
+
+std::uint64_t Client::run(const Order& order, const Fd& bundle, Callbacks callbacks) {
+  const std::uint64_t id = ++last_id_;
+  StartFrame frame = make_start_frame(order.limits);
+  frame.header.id = id;
+  frame.add_ons = order.add_ons;
+  frame.allow_unenforced = order.allow_unenforced;
+  frame.collect = order.collect ? 1 : 0;
+  frame.collect_bytes = order.collect_bytes;
+  frame.collect_entries = order.collect_entries;
+  waiting_.emplace(id, std::move(callbacks));
+  const std::array descriptors = {bundle.get()};
+  if (auto sent = kernel::send_message(socket_, kernel::frame_bytes(frame), descriptors); !sent) {
+    // The keeper is gone; on_frame tells everyone, this one too.
+    (void)sent;
+  }
+  return id;
+}
+
+void Client::cancel(std::uint64_t id) {
+  CancelFrame frame;
+  frame.header.id = id;
+  (void)kernel::send_message(socket_, kernel::frame_bytes(frame));
+}
+
+void Client::on_frame() {
+  auto message = kernel::receive_message(socket_, kLargestFrame);
+  if (!message || message->bytes.empty()) return lose(Error{Fault::gone, "retort-keeper has died", 0});
+  const auto kind = check_frame(message->bytes);
+  if (!kind) return lose(kind.error());
+  FrameHeader header;
+  std::memcpy(&header, message->bytes.data(), sizeof header);
+  const auto found = waiting_.find(header.id);
+  if (found == waiting_.end()) return;
+  if (*kind == Kind::started) {
+    auto& ends = message->descriptors;
+    if (ends.size() < 3) return lose(Error{Fault::internal, "retort-keeper sent no streams", 0});
+    cell::Streams streams{.stdin_write = std::move(ends.at(0)),
+                          .stdout_read = std::move(ends.at(1)),
+                          .stderr_read = std::move(ends.at(2)),
+                          .collected_read = ends.size() > 3 ? std::move(ends.at(3)) : Fd()};
+    return found->second.started(std::move(streams));
+  }
+  const Callbacks callbacks = std::move(found->second);
+  waiting_.erase(found);
+  if (*kind == Kind::ended) {
+    EndedFrame ended;
+    std::memcpy(&ended, message->bytes.data(), sizeof ended);
+    callbacks.ended(ended.facts);
+  } else if (*kind == Kind::refused) {
+    RefusedFrame refused;
+    std::memcpy(&refused, message->bytes.data(), sizeof refused);
+    callbacks.refused(to_error(refused));
+  }
+}
+
+void Client::lose(const Error& error) {
+  loop_.forget(socket_.get());
+  auto lost = std::move(waiting_);
+  waiting_.clear();
+  for (const auto& [id, callbacks] : lost) callbacks.refused(error);
+}
+
+}  // namespace retort::keeper

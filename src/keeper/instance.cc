@@ -1,0 +1,129 @@
+// Instance: flock(2) tells the living from the dead, since the kernel lets go of a dead process's locks.
+#include "keeper/instance.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include "base/units.h"
+#include "kernel/files.h"
+
+namespace retort::keeper {
+
+using base::Error;
+using base::Fault;
+using base::Fd;
+using base::os_error;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr unsigned kMostInstances = 4096;
+
+Result<Fd> open_lock(const std::string& path) {
+  return kernel::open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+}
+
+bool try_lock(const Fd& file) { return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0; }
+
+// The root must be ours alone: in /tmp somebody else may have made it first.
+Status make_root(const std::string& root) {
+  RETORT_CHECK(kernel::make_directory(AT_FDCWD, root, 0755));
+  struct stat info {};
+  if (::lstat(root.c_str(), &info) != 0) return os_error("stat", root);
+  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022U) != 0) {
+    return Error{Fault::denied, root + " does not belong to this user alone; remove it", 0};
+  }
+  return {};
+}
+
+std::vector<unsigned> numbers_in(const std::string& root) {
+  std::vector<unsigned> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(root.c_str()), ::closedir);
+  while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
+    if (const auto number = base::parse_count(entry->d_name, kMostInstances)) {
+      numbers.push_back(static_cast<unsigned>(*number));
+    }
+  }
+  return numbers;
+}
+
+// What an instance's folder holds. Not whatever may be there: this runs as root.
+Status remove_folder(const std::string& folder) {
+  ::rmdir((folder + "/image").c_str());
+  ::unlink((folder + "/lock").c_str());
+  if (::rmdir(folder.c_str()) != 0 && errno != ENOENT) return os_error("rmdir", folder);
+  return {};
+}
+
+// Removes what instance `number` left, if its keeper is dead.
+Status sweep(const std::string& root, unsigned number) {
+  const std::string folder = root + "/" + std::to_string(number);
+  RETORT_TRY(const Fd lock, open_lock(folder + "/lock"));
+  if (!try_lock(lock)) return {};
+  if (auto groups = kernel::open_groups(std::to_string(number))) {
+    if (auto swept = (*groups)->sweep(); !swept) {
+      return swept.error().within("cannot remove what a keeper that was killed left");
+    }
+  }
+  return remove_folder(folder);
+}
+
+}  // namespace
+
+std::string state_root() {
+  if (::geteuid() == 0) return "/run/retort";
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime != nullptr && *runtime == '/') return std::string(runtime) + "/retort";
+  return "/tmp/retort-" + std::to_string(::geteuid());
+}
+
+Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted) {
+  const std::string root = state_root();
+  RETORT_CHECK(make_root(root));
+  RETORT_TRY(const Fd turn, open_lock(root + "/lock"));
+  if (::flock(turn.get(), LOCK_EX) != 0) return os_error("flock", root + "/lock");
+  for (const unsigned number : numbers_in(root)) RETORT_CHECK(sweep(root, number));
+
+  const unsigned first = wanted.value_or(0);
+  const unsigned last = wanted.value_or(kMostInstances - 1);
+  for (unsigned number = first; number <= last; ++number) {
+    const std::string folder = root + "/" + std::to_string(number);
+    if (::mkdir(folder.c_str(), 0755) != 0) {
+      if (errno == EEXIST) continue;  // alive, or it would have been swept
+      return os_error("mkdir", folder);
+    }
+    RETORT_TRY(Fd lock, open_lock(folder + "/lock"));
+    if (!try_lock(lock)) return os_error("flock", folder);
+    std::unique_ptr<Instance> instance(new Instance(number, folder, std::move(lock)));
+    RETORT_CHECK(kernel::make_directory(AT_FDCWD, instance->image_folder(), 0755));
+    auto groups = kernel::open_groups(std::to_string(number));
+    if (groups) {
+      instance->groups_ = std::move(*groups);
+      RETORT_CHECK(instance->groups_->prepare());
+    } else {
+      instance->why_no_groups_ = groups.error().what;
+    }
+    return instance;
+  }
+  if (wanted) {
+    return Error{Fault::busy, root + "/" + std::to_string(*wanted) + " belongs to a keeper that is running", 0};
+  }
+  return Error{Fault::exhausted, std::to_string(kMostInstances) + " keepers are running", 0};
+}
+
+Instance::~Instance() {
+  // The turn may not be had (a full disk): then the next keeper sweeps.
+  const auto turn = open_lock(folder_.substr(0, folder_.rfind('/')) + "/lock");
+  if (!turn || ::flock(turn->get(), LOCK_EX) != 0) return;
+  if (groups_) (void)groups_->sweep();
+  (void)remove_folder(folder_);
+}
+
+}  // namespace retort::keeper

@@ -1,0 +1,292 @@
+// Keeper: one thread, one loop. Frames in, cells made and ended, frames out.
+#include "keeper/keeper.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "cell/cell.h"
+#include "cell/filter.h"
+#include "cell/image_root.h"
+#include "keeper/frames.h"
+#include "keeper/instance.h"
+#include "keeper/user_namespace.h"
+#include "kernel/event_loop.h"
+#include "kernel/files.h"
+#include "kernel/mounts.h"
+#include "kernel/socket.h"
+
+namespace retort::keeper {
+
+using base::Error;
+using base::Fault;
+using base::Fd;
+using base::os_error;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr std::size_t kMostCells = 1024;
+constexpr std::uint32_t kGroupLimits = 1U << static_cast<unsigned>(cell::Limit::cpu_time) |
+                                       1U << static_cast<unsigned>(cell::Limit::memory) |
+                                       1U << static_cast<unsigned>(cell::Limit::processes);
+
+Result<Fd> open_init() {
+  std::string self(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
+  if (length < 0) return os_error("readlink", "/proc/self/exe");
+  self.resize(static_cast<std::size_t>(length));
+  return kernel::open_at(AT_FDCWD, self.substr(0, self.rfind('/')) + "/retort-init", O_PATH);
+}
+
+unsigned count_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));
+}
+
+// Cells of one keeper need a dozen descriptors each.
+void raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class Keeper {
+ public:
+  Keeper(const Fd& client, std::unique_ptr<kernel::EventLoop> loop) : client_(client), loop_(std::move(loop)) {}
+
+  // In this order: clean up and claim, take ids, and only then make the mount namespace that the ids allow.
+  Status prepare(std::optional<unsigned> wanted) {
+    raise_open_files();
+    RETORT_TRY(instance_, Instance::claim(wanted));
+    RETORT_TRY(init_, open_init());
+    RETORT_TRY(ids_, acquire_ids(instance_->number()));
+    RETORT_CHECK(make_template());
+    return ids_.count == 0 ? Status() : choose_first_id();
+  }
+
+  Status run() {
+    RETORT_CHECK(kernel::set_nonblocking(client_));
+    RETORT_CHECK(loop_->watch(client_.get(), EPOLLIN, [this](std::uint32_t events) { on_client(events); }));
+    HelloFrame hello;
+    hello.unenforceable = instance_->groups() != nullptr ? 0 : kGroupLimits;
+    hello.group_version = instance_->groups() != nullptr ? static_cast<std::uint32_t>(instance_->groups()->version()) : 0;
+    hello.instance = instance_->number();
+    hello.single_id = ids_.count == 0 ? 1 : 0;
+    put_text(hello.reason, instance_->why_no_groups());
+    send(hello);
+    const Status ran = loop_->run();
+    cells_.clear();  // kills and reaps
+    (void)::umount2(instance_->image_folder().c_str(), MNT_DETACH);
+    return ran;
+  }
+
+ private:
+  struct Outgoing {
+    std::vector<std::byte> bytes;
+    std::vector<Fd> descriptors;
+  };
+
+  Status make_template() {
+    if (::unshare(CLONE_NEWNS) != 0) return os_error("unshare", "CLONE_NEWNS");
+    RETORT_CHECK(kernel::make_all_private());
+    RETORT_TRY(const Fd memory,
+               kernel::make_filesystem("tmpfs", {{"source", "retort"}, {"mode", "0755"}, {"size", "64m"}},
+                                       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+    RETORT_CHECK(kernel::attach(memory, AT_FDCWD, instance_->image_folder()));
+    // Cells find the template as their working directory: their ids may not be able to walk to it.
+    if (::chdir(instance_->image_folder().c_str()) != 0) return os_error("chdir", instance_->image_folder());
+    return cell::prepare_host_image();
+  }
+
+  // Somewhere in the block, so that ids of one keeper after the other are not the same.
+  Status choose_first_id() {
+    std::uint32_t random = 0;
+    if (::getrandom(&random, sizeof random, 0) != sizeof random) return os_error("getrandom", "");
+    next_id_ = random;
+    return {};
+  }
+
+  // The next ids that no living cell has.
+  cell::Ids take_ids() {
+    if (ids_.count == 0) return {.first = 0, .single = true};
+    const unsigned places = ids_.count / cell::kIdsPerCell;
+    for (;;) {
+      const unsigned place = next_id_++ % places;
+      if (used_.insert(place).second) return {.first = ids_.first + place * cell::kIdsPerCell, .single = false};
+    }
+  }
+
+  void give_back(const cell::Ids& ids) {
+    if (!ids.single) used_.erase((ids.first - ids_.first) / cell::kIdsPerCell);
+  }
+
+  void on_client(std::uint32_t events) {
+    if ((events & EPOLLOUT) != 0) flush();
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+    auto message = kernel::receive_message(client_, kLargestFrame);
+    if (!message && message.error().fault == Fault::exhausted) return;
+    // Gone, or not speaking our protocol: either way nobody waits for these cells any more.
+    if (!message || message->bytes.empty()) return loop_->stop();
+    const auto kind = check_frame(message->bytes);
+    if (kind && *kind == Kind::start) return on_start(*message);
+    if (kind && *kind == Kind::cancel) return on_cancel(*message);
+    loop_->stop();
+  }
+
+  void on_start(kernel::Message& message) {
+    StartFrame frame;
+    std::memcpy(&frame, message.bytes.data(), sizeof frame);
+    if (auto started = start(frame, message.descriptors); !started) refuse(frame.header.id, started.error());
+  }
+
+  Status start(const StartFrame& frame, std::vector<Fd>& descriptors) {
+    const std::uint64_t id = frame.header.id;
+    if (id == 0 || cells_.contains(id)) return Error{Fault::invalid, "keeper: the id is in use", 0};
+    if (descriptors.size() != 1) return Error{Fault::invalid, "keeper: a start wants one descriptor", 0};
+    if (frame.image != 0) return Error{Fault::invalid, "keeper: no such image", 0};
+    if ((frame.add_ons & ~cell::kAllAddOns) != 0) return Error{Fault::invalid, "keeper: no such add-on", 0};
+    const int seals = ::fcntl(descriptors.front().get(), F_GET_SEALS);
+    if (seals < 0 || (seals & F_SEAL_WRITE) == 0) {
+      return Error{Fault::invalid, "keeper: the bundle is not a sealed memory file", 0};
+    }
+    RETORT_TRY(const auto limits, limits_of(frame));
+    const std::uint32_t unenforced = instance_->groups() != nullptr ? 0 : kGroupLimits;
+    if ((unenforced & ~frame.allow_unenforced) != 0) {
+      return Error{Fault::unsupported, "limits cannot be enforced: " + instance_->why_no_groups(), 0};
+    }
+    if (cells_.size() >= kMostCells || (ids_.count != 0 && cells_.size() >= ids_.count / cell::kIdsPerCell)) {
+      return Error{Fault::exhausted, "keeper: " + std::to_string(cells_.size()) + " cells are running", 0};
+    }
+    const cell::Request request{.limits = limits,
+                                .add_ons = frame.add_ons,
+                                .unenforced = unenforced,
+                                .collect = frame.collect != 0,
+                                .collect_bytes = frame.collect_bytes,
+                                .collect_entries = frame.collect_entries};
+    const cell::Host host{.loop = *loop_, .groups = instance_->groups(), .init = init_, .processors = processors_};
+    const cell::Ids ids = take_ids();
+    auto cell = cell::Cell::start(host,
+                                  "cell-" + std::to_string(++sequence_),
+                                  ids,
+                                  request,
+                                  std::move(descriptors.front()),
+                                  [this, id, ids](const cell::Facts& facts) { on_finished(id, ids, facts); });
+    if (!cell) {
+      give_back(ids);
+      return cell.error();
+    }
+    StartedFrame started;
+    started.header.id = id;
+    cell::Streams& streams = (*cell)->streams();
+    std::vector<Fd> ends;
+    ends.push_back(std::move(streams.stdin_write));
+    ends.push_back(std::move(streams.stdout_read));
+    ends.push_back(std::move(streams.stderr_read));
+    if (request.collect) ends.push_back(std::move(streams.collected_read));
+    cells_.emplace(id, std::move(*cell));
+    send(started, std::move(ends));
+    return {};
+  }
+
+  void on_finished(std::uint64_t id, const cell::Ids& ids, const cell::Facts& facts) {
+    give_back(ids);
+    cells_.erase(id);
+    EndedFrame ended;
+    ended.header.id = id;
+    ended.facts = facts;
+    send(ended);
+  }
+
+  void on_cancel(const kernel::Message& message) {
+    FrameHeader header;
+    std::memcpy(&header, message.bytes.data(), sizeof header);
+    if (const auto found = cells_.find(header.id); found != cells_.end()) found->second->cancel();
+  }
+
+  void refuse(std::uint64_t id, const Error& error) {
+    RefusedFrame refused;
+    refused.header.id = id;
+    refused.fault = static_cast<std::uint32_t>(error.fault);
+    refused.error_number = error.os_errno;
+    put_text(refused.text, error.what);
+    send(refused);
+  }
+
+  template <typename Frame>
+  void send(const Frame& frame, std::vector<Fd> descriptors = {}) {
+    const auto bytes = kernel::frame_bytes(frame);
+    outgoing_.push_back({.bytes = {bytes.begin(), bytes.end()}, .descriptors = std::move(descriptors)});
+    if (outgoing_.size() == 1) flush();
+  }
+
+  void flush() {
+    while (!outgoing_.empty()) {
+      const Outgoing& next = outgoing_.front();
+      std::vector<int> numbers;
+      for (const Fd& descriptor : next.descriptors) numbers.push_back(descriptor.get());
+      if (auto sent = kernel::send_message(client_, next.bytes, numbers); !sent) {
+        if (sent.error().fault != Fault::exhausted) return loop_->stop();
+        (void)loop_->change(client_.get(), EPOLLIN | EPOLLOUT);
+        return;
+      }
+      outgoing_.pop_front();
+    }
+    (void)loop_->change(client_.get(), EPOLLIN);
+  }
+
+  const Fd& client_;
+  std::unique_ptr<kernel::EventLoop> loop_;
+  std::unique_ptr<Instance> instance_;
+  IdBlock ids_;
+  Fd init_;
+  unsigned processors_ = count_processors();
+  std::uint32_t next_id_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::unordered_set<unsigned> used_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<cell::Cell>> cells_;
+  std::deque<Outgoing> outgoing_;
+};
+
+}  // namespace
+
+Status serve(Fd client, std::optional<unsigned> instance) {
+  // A signal to the terminal's group is for the client, which ends us by closing the socket.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
+  const auto tell = [&](const Error& error) {
+    RefusedFrame refused;
+    refused.fault = static_cast<std::uint32_t>(error.fault);
+    refused.error_number = error.os_errno;
+    put_text(refused.text, error.what);
+    (void)kernel::send_message(client, kernel::frame_bytes(refused));
+  };
+  auto loop = kernel::EventLoop::create();
+  if (!loop) {
+    tell(loop.error());
+    return loop.error();
+  }
+  Keeper keeper(client, std::move(*loop));
+  if (auto prepared = keeper.prepare(instance); !prepared) {
+    tell(prepared.error());
+    return prepared;
+  }
+  return keeper.run();
+}
+
+}  // namespace retort::keeper

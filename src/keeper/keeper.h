@@ -1,0 +1,15 @@
+// Keeper: the privileged process that makes, meters and ends cells for one client.
+#pragma once
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace retort::keeper {
+
+// Serves the client behind `client` until it closes; every cell dies before this returns. Whatever keeps the keeper from
+// serving is also told to the client, in a refused frame with the id 0.
+base::Status serve(base::Fd client, std::optional<unsigned> instance);
+
+}  // namespace retort::keeper

@@ -1,0 +1,167 @@
+// Cgroup: finds the hierarchies that this process may use.
+#include "kernel/cgroup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <optional>
+#include <sstream>
+
+#include "kernel/files.h"
+
+namespace retort::kernel {
+
+using base::Error;
+using base::Fault;
+
+namespace {
+
+struct Mount {
+  std::string root;  // which group of the hierarchy is mounted
+  std::string path;
+};
+
+// The mount of one controller's hierarchy (version 1), or of version 2 when `controller` is empty.
+std::optional<Mount> find_mount(const std::string& mountinfo, const std::string& controller) {
+  // proc_pid_mountinfo(5): id parent dev ROOT PATH options … - TYPE source SUPEROPTIONS
+  std::istringstream lines(mountinfo);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream front(line.substr(0, dash));
+    std::istringstream back(line.substr(dash + 3));
+    std::string skipped;
+    std::string type;
+    std::string options;
+    Mount mount;
+    front >> skipped >> skipped >> skipped >> mount.root >> mount.path;
+    back >> type >> skipped >> options;
+    if (controller.empty()) {
+      if (type == "cgroup2") return mount;
+    } else if (type == "cgroup" && ("," + options + ",").find("," + controller + ",") != std::string::npos) {
+      return mount;
+    }
+  }
+  return std::nullopt;
+}
+
+// This process's own group, from /proc/self/cgroup: "4:memory:/path" or "0::/path".
+std::optional<std::string> own_group(const std::string& listing, const std::string& controller) {
+  std::istringstream lines(listing);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool ours = controller.empty() ? names == ",," : names.find("," + controller + ",") != std::string::npos;
+    if (ours) return line.substr(second + 1);
+  }
+  return std::nullopt;
+}
+
+bool contains_word(const std::string& text, const std::string& word) {
+  std::istringstream words(text);
+  for (std::string found; words >> found;) {
+    if (found == word) return true;
+  }
+  return false;
+}
+
+// The directory of `group` under its mount, when the mount shows it.
+std::string directory_of(const Mount& mount, const std::string& group) {
+  std::string below = group;
+  if (mount.root != "/" && below.starts_with(mount.root)) below.erase(0, mount.root.size());
+  if (below == "/") below.clear();
+  return mount.path + below;
+}
+
+bool writable(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
+
+// Version 2 wants a parent whose controllers may be handed down. A delegated group with this process in it must first
+// be emptied into a leaf (cgroup-v2.rst, No Internal Process Constraint).
+Status hand_down_controllers(const std::string& parent) {
+  RETORT_TRY(const auto enabled, read_small_file(AT_FDCWD, parent + "/cgroup.subtree_control"));
+  if (contains_word(enabled, "memory") && contains_word(enabled, "pids")) return {};
+  const std::string leaf = parent + "/retort-main";
+  RETORT_CHECK(make_directory(AT_FDCWD, leaf, 0755));
+  RETORT_TRY(const auto members, read_small_file(AT_FDCWD, parent + "/cgroup.procs"));
+  std::istringstream pids(members);
+  for (std::string pid; pids >> pid;) {
+    RETORT_CHECK(write_kernel_file(AT_FDCWD, leaf + "/cgroup.procs", pid));
+  }
+  return write_kernel_file(AT_FDCWD, parent + "/cgroup.subtree_control", "+memory +pids");
+}
+
+Result<std::unique_ptr<Groups>> try_v2(const Mount& mount, const std::string& listing, const std::string& instance) {
+  RETORT_TRY(const auto available, read_small_file(AT_FDCWD, mount.path + "/cgroup.controllers"));
+  if (!contains_word(available, "memory") || !contains_word(available, "pids")) {
+    return Error{Fault::unsupported, "control groups v2 at " + mount.path + " have no memory and pids controllers", 0};
+  }
+  if (::geteuid() == 0 && writable(mount.path)) {
+    RETORT_TRY(const auto enabled, read_small_file(AT_FDCWD, mount.path + "/cgroup.subtree_control"));
+    if (contains_word(enabled, "memory") && contains_word(enabled, "pids")) {
+      return open_groups_v2(mount.path + "/retort/" + instance);
+    }
+  }
+  const auto group = own_group(listing, "");
+  const std::string parent = group ? directory_of(mount, *group) : mount.path;
+  if (parent == mount.path && ::geteuid() == 0) {
+    return Error{Fault::unsupported,
+                 "control groups v2: memory and pids are not handed down; run: echo '+memory +pids' > " + mount.path +
+                     "/cgroup.subtree_control",
+                 0};
+  }
+  const Error not_ours{Fault::denied,
+                       "the control group " + parent +
+                           " is not delegated to this user; run: systemd-run --user --scope -p Delegate=yes COMMAND",
+                       0};
+  if (!writable(parent + "/cgroup.procs") || !writable(parent + "/cgroup.subtree_control")) return not_ours;
+  if (auto handed = hand_down_controllers(parent); !handed) {
+    return handed.error().within("control group " + parent);
+  }
+  return open_groups_v2(parent + "/retort/" + instance);
+}
+
+Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
+                                       const std::string& listing,
+                                       const std::string& instance) {
+  V1Places places;
+  for (const auto& [controller, place] : {std::pair<std::string, std::string*>{"memory", &places.memory},
+                                          {"pids", &places.pids},
+                                          {"cpuacct", &places.cpuacct}}) {
+    const auto mount = find_mount(mountinfo, controller);
+    if (!mount) {
+      return Error{Fault::unsupported,
+                   "no control groups: neither version 2 with memory and pids nor version 1 with " + controller +
+                       " is mounted",
+                   0};
+    }
+    std::string parent = mount->path;
+    if (::geteuid() != 0) {
+      if (const auto group = own_group(listing, controller)) parent = directory_of(*mount, *group);
+    }
+    if (!writable(parent)) {
+      return Error{
+          Fault::denied, "the control group " + parent + " is not delegated to this user (it cannot write there)", 0};
+    }
+    *place = parent + "/retort/" + instance;
+  }
+  return open_groups_v1(places);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Groups>> open_groups(const std::string& instance) {
+  RETORT_TRY(const auto mountinfo, read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U));
+  RETORT_TRY(const auto listing, read_small_file(AT_FDCWD, "/proc/self/cgroup"));
+  const auto unified = find_mount(mountinfo, "");
+  // A host whose controllers are on version 1 mounts an empty version 2 beside them: ask for what it can do.
+  if (unified) {
+    const auto available = read_small_file(AT_FDCWD, unified->path + "/cgroup.controllers");
+    if (available && contains_word(*available, "memory")) return try_v2(*unified, listing, instance);
+  }
+  return try_v1(mountinfo, listing, instance);
+}
+
+}  // namespace retort::kernel

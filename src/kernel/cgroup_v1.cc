@@ -1,0 +1,157 @@
+// Cgroup version 1: a private child in each of memory, pids and cpuacct.
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+
+#include "kernel/cgroup.h"
+#include "kernel/cgroup_files.h"
+#include "kernel/files.h"
+
+namespace retort::kernel {
+
+using base::os_error;
+
+namespace {
+
+class GroupV1 final : public Group {
+ public:
+  GroupV1(const V1Places& parents, const std::string& name)
+      : memory_path_(parents.memory + "/" + name),
+        pids_path_(parents.pids + "/" + name),
+        cpuacct_path_(parents.cpuacct + "/" + name) {}
+  ~GroupV1() override { (void)GroupV1::remove(); }
+
+  Status create(const GroupLimits& limits) {
+    RETORT_TRY(memory_, make_group(memory_path_));
+    RETORT_TRY(pids_, make_group(pids_path_));
+    RETORT_TRY(cpuacct_, make_group(cpuacct_path_));
+    const std::string memory = std::to_string(limits.memory.bytes());
+    RETORT_CHECK(write_kernel_file(memory_.get(), "memory.limit_in_bytes", memory));
+    // Memory and swap together: the same bound, so that nothing is ever swapped. Absent without swap accounting,
+    // where swappiness 0 is the bound that is left.
+    auto with_swap = write_kernel_file(memory_.get(), "memory.memsw.limit_in_bytes", memory);
+    if (!with_swap && with_swap.error().os_errno != ENOENT) return with_swap;
+    RETORT_CHECK(write_kernel_file(memory_.get(), "memory.swappiness", "0"));
+    RETORT_CHECK(write_kernel_file(pids_.get(), "pids.max", std::to_string(limits.processes)));
+    RETORT_TRY(cpu_usage_, open_at(cpuacct_.get(), "cpuacct.usage", O_RDONLY));
+    std::size_t next = 0;
+    for (const Fd* group : {&memory_, &pids_, &cpuacct_}) {
+      RETORT_TRY(tasks_.at(next), open_at(group->get(), "tasks", O_WRONLY));
+      ++next;
+    }
+    return register_memory_event();
+  }
+
+  [[nodiscard]] int birth_directory() const override { return -1; }
+
+  // "0" in `tasks` of a process with one thread skips the global lock that cgroup.procs takes (milliseconds).
+  Status enter() override {
+    for (const Fd& tasks : tasks_) {
+      if (::write(tasks.get(), "0", 1) != 1) return os_error("write", "tasks");
+    }
+    return {};
+  }
+
+  void restart_peaks() override {
+    (void)write_kernel_file(memory_.get(), "memory.max_usage_in_bytes", "0");
+  }
+
+  [[nodiscard]] Result<GroupUsage> usage() const override {
+    GroupUsage usage;
+    RETORT_TRY(usage.cpu_ns, read_number(cpuacct_, "cpuacct.usage"));
+    RETORT_TRY(usage.cpu_user_ns, read_number(cpuacct_, "cpuacct.usage_user"));
+    RETORT_TRY(const auto peak, read_number(memory_, "memory.max_usage_in_bytes"));
+    usage.memory_peak = ByteSize::of_bytes(peak);
+    RETORT_TRY(usage.memory_kills, read_keyed(memory_, "memory.oom_control", "oom_kill"));
+    RETORT_TRY(usage.processes_denied, read_keyed(pids_, "pids.events", "max"));
+    if (auto processes = read_number(pids_, "pids.peak")) {
+      usage.processes_peak = static_cast<std::uint32_t>(*processes);
+    }
+    return usage;
+  }
+
+  [[nodiscard]] Result<Duration> cpu_time() const override {
+    RETORT_TRY(const auto ns, reread_number(cpu_usage_));
+    return Duration(static_cast<Duration::rep>(ns / 1000));
+  }
+
+  [[nodiscard]] int memory_event() const override { return event_.get(); }
+
+  Status remove() override {
+    event_.reset();
+    for (Fd& tasks : tasks_) tasks.reset();
+    cpu_usage_.reset();
+    for (const std::string* path : {&memory_path_, &pids_path_, &cpuacct_path_}) {
+      RETORT_CHECK(remove_group(*path));
+    }
+    return {};
+  }
+
+ private:
+  static Result<Fd> make_group(const std::string& path) {
+    RETORT_CHECK(make_directory(AT_FDCWD, path, 0755));
+    return open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  }
+
+  // The kernel writes to the eventfd when the limit is reached and reclaim found nothing (memory.rst, section 10).
+  Status register_memory_event() {
+    event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!event_.is_open()) return os_error("eventfd", "");
+    RETORT_TRY(const Fd control, open_at(memory_.get(), "memory.oom_control", O_RDONLY));
+    return write_kernel_file(memory_.get(),
+                             "cgroup.event_control",
+                             std::to_string(event_.get()) + " " + std::to_string(control.get()));
+  }
+
+  std::string memory_path_;
+  std::string pids_path_;
+  std::string cpuacct_path_;
+  Fd memory_;
+  Fd pids_;
+  Fd cpuacct_;
+  Fd cpu_usage_;
+  Fd event_;
+  std::array<Fd, 3> tasks_;
+};
+
+class GroupsV1 final : public Groups {
+ public:
+  explicit GroupsV1(V1Places places) : places_(std::move(places)) {}
+
+  [[nodiscard]] int version() const override { return 1; }
+  [[nodiscard]] std::string folder() const override { return places_.memory; }
+
+  Status prepare() override {
+    for (const std::string* folder : {&places_.memory, &places_.pids, &places_.cpuacct}) {
+      RETORT_CHECK(make_group_folders(*folder));
+    }
+    return {};
+  }
+
+  Result<std::unique_ptr<Group>> make(const std::string& name, const GroupLimits& limits) override {
+    auto group = std::make_unique<GroupV1>(places_, name);
+    RETORT_CHECK(group->create(limits));
+    return std::unique_ptr<Group>(std::move(group));
+  }
+
+  Status sweep() override {
+    for (const std::string* folder : {&places_.memory, &places_.pids, &places_.cpuacct}) {
+      RETORT_CHECK(sweep_group_folders(*folder));
+    }
+    return {};
+  }
+
+ private:
+  V1Places places_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Groups>> open_groups_v1(const V1Places& places) {
+  return std::unique_ptr<Groups>(std::make_unique<GroupsV1>(places));
+}
+
+}  // namespace retort::kernel
