@@ -28,6 +28,8 @@ std::string over(Limit limit, const Limits& limits) {
 
 std::string_view outcome_name(Outcome outcome) { return kNames.at(static_cast<std::size_t>(outcome)); }
 
+std::span<const std::string_view> outcome_names() { return kNames; }
+
 std::optional<Outcome> find_outcome(std::string_view name) {
   const auto* const found = std::ranges::find(kNames, name);
   if (found == kNames.end()) return std::nullopt;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ enum class Outcome : std::uint8_t {
 
 // The word on the wire: "cpu_time_limit".
 std::string_view outcome_name(Outcome outcome);
+// All of them, in the order of Outcome.
+std::span<const std::string_view> outcome_names();
 std::optional<Outcome> find_outcome(std::string_view name);
 
 struct Verdict {

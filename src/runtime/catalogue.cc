@@ -165,8 +165,9 @@ Result<const CatalogueEntry*> Catalogue::find_by_file(std::string_view file_name
     return &entries_[found->second];
   }
   const std::string what = "'" + base::printable(file_name) + "' tells no language: ";
-  if (extension.empty())
+  if (extension.empty()) {
     return Error{Fault::not_found, what + "it has no extension; name the language", 0};
+  }
   return Error{
       Fault::not_found,
       what + "no runtime has the extension '" + base::printable(extension) + "'; name the language",

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "cell/verdict.h"
 #include "runtime/command.h"
 #include "text/nearest.h"
 #include "text/toml.h"
@@ -23,22 +24,8 @@ using text::TomlTable;
 
 namespace {
 
-// DESIGN.md section 5.
 const std::vector<std::string>& statuses() {
-  static const std::vector<std::string> all = {"ok",
-                                               "compile_error",
-                                               "nonzero_exit",
-                                               "signaled",
-                                               "cpu_time_limit",
-                                               "wall_time_limit",
-                                               "memory_limit",
-                                               "output_limit",
-                                               "disk_limit",
-                                               "process_limit",
-                                               "start_error",
-                                               "wrong_answer",
-                                               "cancelled",
-                                               "internal_error"};
+  static const std::vector<std::string> all(cell::outcome_names().begin(), cell::outcome_names().end());
   return all;
 }
 
@@ -161,8 +148,8 @@ void read_env(TomlTable& table, std::map<std::string, std::string>& env) {
     } else if (std::ranges::find(kRefusedVariables, name) != kRefusedVariables.end()) {
       variables.fault(name, "is refused: it would load code that the command does not name");
     }
-    if (value.find_first_of(std::string_view("=\n\0", 3)) != std::string::npos) {
-      variables.fault(name, "a variable's value may hold no '=', newline or NUL");
+    if (value.find_first_of(std::string_view("\n\0", 2)) != std::string::npos) {
+      variables.fault(name, "a variable's value may hold no newline or NUL");
     }
     env.emplace(name, value);
   }

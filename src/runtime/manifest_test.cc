@@ -245,7 +245,7 @@ lower = "x"
 "1A" = "x"
 LINES = "a\nb"
 NUL = "a\u0000b"
-EQUALS = "a=b"
+OPTIONS = "--size=1"
 NUMBER = 1
 GOOD_1 = "x y"
 )"),
@@ -256,9 +256,8 @@ GOOD_1 = "x y"
       "13:9: run.env.lower: a variable's name must be of A-Z, 0-9 and _, and begin with no digit\n"
       "14:9: run.env.A=B: a variable's name must be of A-Z, 0-9 and _, and begin with no digit\n"
       "15:8: run.env.1A: a variable's name must be of A-Z, 0-9 and _, and begin with no digit\n"
-      "16:9: run.env.LINES: a variable's value may hold no '=', newline or NUL\n"
-      "17:7: run.env.NUL: a variable's value may hold no '=', newline or NUL\n"
-      "18:10: run.env.EQUALS: a variable's value may hold no '=', newline or NUL\n"
+      "16:9: run.env.LINES: a variable's value may hold no newline or NUL\n"
+      "17:7: run.env.NUL: a variable's value may hold no newline or NUL\n"
       "19:10: run.env.NUMBER: must be text, not an integer");
 }
 

@@ -1,0 +1,115 @@
+// Filter: each rule by executing it, in a child of its own.
+#include "cell/filter.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <functional>
+
+#include "kernel/credentials.h"
+#include "kernel/seccomp.h"
+
+namespace retort::cell {
+namespace {
+
+// The errno that `attempt` ends with under the filter, 0 when it succeeds; 1000 + signal when it is killed.
+int under_filter(Network network, std::uint32_t add_ons, const std::function<long()>& attempt) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!kernel::forbid_new_privileges() || !kernel::load_filter(filter_for(network, add_ons))) ::_exit(255);
+    errno = 0;
+    ::_exit(attempt() < 0 ? errno : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int refused(const std::function<long()>& attempt) { return under_filter(Network::loopback, kNoAddOn, attempt); }
+
+TEST(Filter, LetsAnOrdinaryProgramWork) {
+  EXPECT_EQ(refused([] { return ::syscall(SYS_getpid); }), 0);
+  EXPECT_EQ(refused([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); }), 0);
+  EXPECT_EQ(refused([] { return ::fork() == 0 ? (::_exit(0), 0L) : 0L; }), 0);
+}
+
+TEST(Filter, AllowsNoNewNamespace) {
+  EXPECT_EQ(refused([] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_clone3, nullptr, 0); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::unshare(CLONE_NEWUSER); }), EPERM);
+  EXPECT_EQ(refused([] { return ::setns(0, 0); }), EPERM);
+}
+
+TEST(Filter, ClosesWhatHoldsKernelState) {
+  EXPECT_EQ(refused([] { return ::syscall(SYS_keyctl, 0, 0, 0, 0, 0); }), EPERM);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_bpf, 0, 0, 0); }), EPERM);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_perf_event_open, 0, 0, 0, 0, 0); }), EPERM);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_userfaultfd, 0); }), EPERM);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_io_uring_setup, 1, 0); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_io_setup, 1, 0); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_splice, 0, 0, 0, 0, 0, 0); }), ENOSYS);
+}
+
+TEST(Filter, KillsForeignSystemCallInterfaces) {
+  EXPECT_EQ(refused([] { return ::syscall(0x4000'0000 | SYS_getpid); }), 1000 + SIGSYS);
+  EXPECT_EQ(refused([] {
+              long result = 20;  // getpid of i386
+              asm volatile("int $0x80" : "+a"(result)::"memory");
+              return result;
+            }),
+            1000 + SIGSYS);
+}
+
+TEST(Filter, ComparesCommandsAs32Bits) {
+  EXPECT_EQ(refused([] { return ::ioctl(0, TIOCSTI, "x"); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_ioctl, 0, TIOCSTI | 1UL << 32U, "x"); }), ENOSYS);
+  EXPECT_NE(refused([] { return ::syscall(SYS_ioctl, 0, TCGETS | 1UL << 32U, nullptr); }), ENOSYS);
+}
+
+TEST(Filter, OpensInternetSocketsOnlyWithLoopback) {
+  const auto internet = [] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); };
+  EXPECT_EQ(under_filter(Network::loopback, kNoAddOn, internet), 0);
+  EXPECT_EQ(under_filter(Network::none, kNoAddOn, internet), ENOSYS);
+  for (const Network network : {Network::none, Network::loopback}) {
+    EXPECT_EQ(under_filter(network, kNoAddOn, [] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }), 0);
+    for (const int family : {AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG}) {
+      EXPECT_EQ(under_filter(network, kNoAddOn, [=] { return ::socket(family, SOCK_RAW, 0); }), ENOSYS) << family;
+    }
+  }
+  EXPECT_EQ(refused([] { return ::socket(AF_INET, SOCK_RAW, 1); }), ENOSYS);
+}
+
+TEST(Filter, RefusesDevicesAndHugePages) {
+  EXPECT_EQ(refused([] { return ::mknod("/tmp/retort-filter-test", S_IFCHR | 0600, 0); }), ENOSYS);
+  EXPECT_EQ(refused([] {
+              return ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED ? -1 : 0;
+            }),
+            ENOSYS);
+}
+
+TEST(Filter, GivesAddOnsOnlyWhenAsked) {
+  const auto trace = [] { return ::syscall(SYS_ptrace, 0, 0, 0, 0); };
+  const auto watch = [] { return ::syscall(SYS_inotify_init1, 0); };
+  EXPECT_EQ(under_filter(Network::none, kNoAddOn, trace), EPERM);
+  EXPECT_EQ(under_filter(Network::none, kPtrace, trace), 0);
+  EXPECT_EQ(under_filter(Network::none, kNoAddOn, watch), ENOSYS);
+  EXPECT_EQ(under_filter(Network::none, kInotify, watch), 0);
+}
+
+TEST(Filter, MakesSyncASuccessThatDoesNothing) {
+  EXPECT_EQ(refused([] { return ::syscall(SYS_syncfs, -1); }), 0) << "a bad descriptor is not even looked at";
+}
+
+}  // namespace
+}  // namespace retort::cell

@@ -1,0 +1,284 @@
+// CellTest: the keeper's start and end, jobs on its loop, and the search for leftovers.
+#include "support/cell_test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+
+#include "base/fd.h"
+#include "kernel/files.h"
+
+namespace retort::test {
+
+using base::Fd;
+using base::Result;
+using base::operator""_MiB;
+
+namespace {
+
+// Ids of cells when root runs them, as docs/reference promises: a block for each keeper.
+constexpr unsigned kFirstId = 0x7000'0000;
+constexpr unsigned kIdsOfOneKeeper = 0x1'0000;
+
+constexpr const char* kStateFolder = "/run/retort";
+constexpr std::uint64_t kMostGrowth = 8U << 20U;
+
+std::string bin_folder() {
+  std::string self(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
+  self.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  return self.substr(0, self.rfind('/'));
+}
+
+Words entries_of(const std::string& folder) {
+  Words names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(folder.c_str()), ::closedir);
+  while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  return names;
+}
+
+bool is_folder(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// Every place where a control group of ours can be: each hierarchy of version 1, and version 2 itself.
+Words group_folders(const std::string& name) {
+  Words found;
+  Words hierarchies = {"/sys/fs/cgroup"};
+  for (const std::string& hierarchy : entries_of("/sys/fs/cgroup")) hierarchies.push_back("/sys/fs/cgroup/" + hierarchy);
+  for (const std::string& hierarchy : hierarchies) {
+    if (is_folder(hierarchy + "/" + name)) found.push_back(hierarchy + "/" + name);
+  }
+  return found;
+}
+
+std::string field_of(const std::string& text, const std::string& key) {
+  const std::size_t at = text.find("\n" + key + ":\t");
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + key.size() + 3;
+  return text.substr(begin, text.find_first_of("\t \n", begin) - begin);
+}
+
+// Other keepers may run on this machine. Under the lock that all of them take to begin and to end, what belongs to no
+// living keeper is left over.
+void expect_nothing_left_by_keeper(unsigned instance) {
+  const auto turn = kernel::open_at(AT_FDCWD, std::string(kStateFolder) + "/lock", O_RDWR);
+  ASSERT_TRUE(turn && ::flock(turn->get(), LOCK_EX) == 0) << kStateFolder << "/lock";
+  const std::string number = std::to_string(instance);
+  const std::string folder = std::string(kStateFolder) + "/" + number;
+  const auto lock = kernel::open_at(AT_FDCWD, folder + "/lock", O_RDWR);
+  // The number may already be another keeper's.
+  if (lock && ::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) return;
+  EXPECT_FALSE(is_folder(folder)) << "left: " << folder;
+  EXPECT_EQ(group_folders("retort/" + number), Words{}) << "left: control groups";
+  for (const HostProcess& process : host_processes()) {
+    const unsigned first = kFirstId + instance * kIdsOfOneKeeper;
+    EXPECT_FALSE(process.uid >= first && process.uid < first + kIdsOfOneKeeper)
+        << "left: process " << process.pid << " (" << process.command << ") of uid " << process.uid;
+  }
+  if (entries_of(kStateFolder) == Words{"lock"}) {
+    EXPECT_EQ(group_folders("retort"), Words{}) << "left: the folder of control groups";
+  }
+  const auto mounts = kernel::read_small_file(AT_FDCWD, "/proc/self/mountinfo");
+  ASSERT_TRUE(mounts);
+  EXPECT_EQ(mounts->find(folder + "/"), std::string::npos) << "left: a mount below " << folder;
+}
+
+}  // namespace
+
+cell::Limits roomy_limits() {
+  cell::Limits limits;
+  limits.cpu_time = std::chrono::seconds(20);
+  limits.wall_time = std::chrono::seconds(40);
+  limits.memory = 256_MiB;
+  return limits;
+}
+
+std::vector<HostProcess> host_processes() {
+  std::vector<HostProcess> processes;
+  for (const std::string& name : entries_of("/proc")) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    auto status = kernel::read_small_file(AT_FDCWD, "/proc/" + name + "/status");
+    if (!status) continue;  // it has just ended
+    const std::string text = "\n" + *status;
+    const auto number = [&](const char* key) { return std::strtoul(field_of(text, key).c_str(), nullptr, 10); };
+    processes.push_back({.pid = static_cast<pid_t>(number("Pid")),
+                         .parent = static_cast<pid_t>(number("PPid")),
+                         .uid = static_cast<unsigned>(number("Uid")),
+                         .command = field_of(text, "Name")});
+  }
+  return processes;
+}
+
+std::uint64_t resident_bytes(pid_t pid) {
+  const auto status = kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/status");
+  if (!status) return 0;
+  const std::size_t at = status->find("VmRSS:");
+  if (at == std::string::npos) return 0;
+  return std::strtoull(status->c_str() + at + 6, nullptr, 10) * 1024;
+}
+
+std::size_t count_descriptors(pid_t pid) { return entries_of("/proc/" + std::to_string(pid) + "/fd").size(); }
+
+std::string counted_bytes(std::uint64_t begin, std::uint64_t end) {
+  constexpr std::uint64_t kLine = 16;
+  std::string text;
+  for (std::uint64_t line = begin / kLine; line * kLine < end; ++line) {
+    std::array<char, kLine + 1> buffer{};
+    (void)std::snprintf(buffer.data(), buffer.size(), "%015llu\n", static_cast<unsigned long long>(line));
+    text.append(buffer.data(), kLine);
+  }
+  return text.substr(begin % kLine, end - begin);
+}
+
+Words lines_of(const std::string& text) {
+  Words lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string outcome_of(const job::StageResult& result) {
+  return std::string(cell::outcome_name(result.verdict.outcome));
+}
+
+Words limits_hit_of(const job::StageResult& result) {
+  Words names;
+  for (const cell::Limit limit : result.verdict.limits_hit) names.emplace_back(cell::info_of(limit).name);
+  return names;
+}
+
+void CellTest::SetUp() {
+  const char* required = std::getenv("RETORT_REQUIRE");
+  const bool must_run = required != nullptr && std::string(required) == "all";
+  if (::geteuid() != 0) {
+    if (must_run) FAIL() << "RETORT_REQUIRE=all, and this user is not root";
+    GTEST_SKIP() << "cells with ids of their own and control groups need root";
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+
+  auto probe = kernel::read_small_file(AT_FDCWD, bin_folder() + "/retort-probe", 64U << 20U);
+  ASSERT_TRUE(probe) << probe.error().what;
+  probe_ = *std::move(probe);
+  manifest_.id = "probe";
+  manifest_.run.command = {"./probe", "{args}"};
+
+  auto made_loop = kernel::EventLoop::create();
+  ASSERT_TRUE(made_loop) << made_loop.error().what;
+  loop_ = *std::move(made_loop);
+  auto started = keeper::Client::start(*loop_);
+  ASSERT_TRUE(started) << started.error().what;
+  keeper_ = *std::move(started);
+  if (keeper_->abilities().unenforceable != 0) {
+    const std::string reason = keeper_->abilities().reason;
+    if (must_run) FAIL() << "RETORT_REQUIRE=all, and limits cannot be enforced: " << reason;
+    GTEST_SKIP() << reason;
+  }
+  // One run first: what a keeper sets up once is none of the growth that we look for.
+  (void)run_probe({"exit", "0"});
+  descriptors_before_ = count_descriptors(keeper_->pid());
+  resident_before_ = resident_bytes(keeper_->pid());
+}
+
+void CellTest::TearDown() {
+  if (!keeper_) return;
+  const unsigned instance = keeper_->abilities().instance;
+  if (descriptors_before_ != 0) expect_nothing_left_by_cells();
+  keeper_.reset();
+  expect_nothing_left_by_keeper(instance);
+}
+
+void CellTest::expect_nothing_left_by_cells() {
+  for (const HostProcess& process : host_processes()) {
+    EXPECT_NE(process.parent, keeper_->pid()) << "left: process " << process.pid << " (" << process.command << ")";
+  }
+  EXPECT_TRUE(cell_processes().empty()) << "left: " << cell_processes().size() << " processes of cells";
+  for (const std::string& folder : group_folders("retort/" + std::to_string(keeper_->abilities().instance))) {
+    for (const std::string& entry : entries_of(folder)) {
+      EXPECT_FALSE(is_folder(folder + "/" + entry)) << "left: " << folder << "/" << entry;
+    }
+  }
+  EXPECT_EQ(count_descriptors(keeper_->pid()), descriptors_before_) << "the keeper's open descriptors";
+  EXPECT_LT(resident_bytes(keeper_->pid()), resident_before_ + kMostGrowth) << "the keeper's memory";
+}
+
+std::vector<HostProcess> CellTest::cell_processes() {
+  const unsigned first = kFirstId + keeper_->abilities().instance * kIdsOfOneKeeper;
+  auto processes = host_processes();
+  std::erase_if(processes, [&](const HostProcess& process) {
+    return process.uid < first || process.uid >= first + kIdsOfOneKeeper;
+  });
+  return processes;
+}
+
+job::Submission CellTest::submission_for(const ProbeCall& call) const {
+  job::Submission submission;
+  submission.runtime = &manifest_;
+  submission.files = {{.name = "probe", .content = probe_, .executable = true}};
+  submission.args = call.args;
+  submission.run_limits = call.limits;
+  submission.collect_files = call.collect;
+  submission.streams = call.streams;
+  return submission;
+}
+
+job::StageResult CellTest::run_probe(Words args, const cell::Limits& limits) {
+  return run_probe(ProbeCall{.args = std::move(args), .limits = limits});
+}
+
+job::StageResult CellTest::run_probe(ProbeCall call) { return std::move(run_many({std::move(call)}).front()); }
+
+std::vector<job::StageResult> CellTest::run_many(const std::vector<ProbeCall>& calls, const Watcher& watcher) {
+  constexpr base::Duration kWatchEvery{5'000};
+  std::vector<job::StageResult> results(calls.size());
+  std::vector<std::unique_ptr<job::Job>> jobs;
+  std::size_t waiting = calls.size();
+  kernel::Timer timer;
+  if (watcher) {
+    auto made = kernel::Timer::create();
+    EXPECT_TRUE(made);
+    timer = *std::move(made);
+    EXPECT_TRUE(timer.arm(kWatchEvery));
+    EXPECT_TRUE(loop_->watch(timer.descriptor(), EPOLLIN, [&](auto) {
+      timer.acknowledge();
+      if (!watcher()) return void(timer.arm(kWatchEvery));
+      for (const auto& job : jobs) job->cancel();
+    }));
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    jobs.push_back(std::make_unique<job::Job>(
+        *loop_, *keeper_, submission_for(calls.at(i)), [&, i](Result<job::JobResult> ended) {
+          if (!ended) {
+            ADD_FAILURE() << "no job: " << ended.error().what;
+          } else {
+            results.at(i) = std::move(ended->stages.back());
+            results.at(i).collected = std::move(ended->files);
+          }
+          if (--waiting == 0) loop_->stop();
+        }));
+  }
+  if (waiting > 0) EXPECT_TRUE(loop_->run());
+  if (watcher) loop_->forget(timer.descriptor());
+  return results;
+}
+
+}  // namespace retort::test
