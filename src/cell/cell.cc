@@ -30,7 +30,7 @@ namespace {
 
 constexpr Duration kShortestCpuCheck{1'000};
 constexpr Duration kSetupTime{30'000'000};    // a cell that is not ready by then never will be
-constexpr Duration kCollectTime{60'000'000};  // a reader that takes nothing must not hold the cell
+constexpr Duration kReaderTime{60'000'000};  // a client that takes nothing must not hold the cell
 constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
 }  // namespace
@@ -57,12 +57,12 @@ Result<std::unique_ptr<Cell>> Cell::start(
 
 Cell::~Cell() {
   // Only when the keeper itself ends: otherwise `finished` was called, and these are closed.
-  for (const int descriptor : {wall_timer_.descriptor(), cpu_timer_.descriptor(), collect_timer_.descriptor(),
-                               socket_.get(), init_.pidfd.get(), collector_.pidfd.get(),
+  for (const int descriptor : {wall_timer_.descriptor(), cpu_timer_.descriptor(), reader_timer_.descriptor(),
+                               socket_.get(), init_.pidfd.get(), reader_.pidfd.get(),
                                group_ ? group_->memory_event() : -1}) {
     host_.loop.forget(descriptor);
   }
-  for (const kernel::Child* child : {&init_, &collector_}) {
+  for (const kernel::Child* child : {&init_, &reader_}) {
     if (!child->pidfd.is_open()) continue;
     (void)kernel::send_signal(child->pidfd, SIGKILL);
     (void)kernel::reap(child->pidfd);
@@ -72,7 +72,7 @@ Cell::~Cell() {
 Status Cell::begin() {
   // Whatever fails, the step is known: the last one that was begun.
   facts_.step = Step::streams;
-  for (kernel::Timer* timer : {&wall_timer_, &cpu_timer_, &collect_timer_}) {
+  for (kernel::Timer* timer : {&wall_timer_, &cpu_timer_, &reader_timer_}) {
     RETORT_TRY(*timer, kernel::Timer::create());
   }
   RETORT_CHECK(host_.loop.watch(wall_timer_.descriptor(), EPOLLIN, [this](auto) { on_wall_timer(); }));
@@ -297,14 +297,13 @@ void Cell::on_init_gone() {
   socket_.reset();
   (void)kernel::reap(init_.pidfd);
   init_.pidfd.reset();
-  bool may_collect = false;
   if (last_word_.word == Word::ended) {
     facts_.end = last_word_.signaled != 0 ? End::signaled : End::exited;
     facts_.code = last_word_.code;
-    may_collect = true;
+    may_collect_ = true;
   } else if (running_ && !heard_end_) {
     facts_.end = End::killed;
-    may_collect = true;
+    may_collect_ = true;
     if (facts_.cause == Cause::none) {
       facts_.cause = Cause::lost;
       ended_at_ = monotonic_now();
@@ -315,8 +314,7 @@ void Cell::on_init_gone() {
   if (running_) facts_.wall_us = static_cast<std::uint64_t>((ended_at_ - started_at_).count());
   read_figures();
   look_at_disk();
-  if (may_collect && request_.collect) return collect();
-  finish();
+  inspect();
 }
 
 void Cell::read_figures() {
@@ -357,24 +355,61 @@ void Cell::look_at_disk() {
   if (::fstatvfs(scratch_.get(), &state) != 0) return;
   facts_.disk_full = state.f_bavail == 0;
   facts_.inodes_full = state.f_favail == 0;
+  written_bytes_ = (state.f_blocks - state.f_bfree) * state.f_frsize;
+}
+
+// Only a cell that holds that much can hold a file that large (holes aside): the rare case pays for the look.
+void Cell::inspect() {
+  inspected_at_ = monotonic_now();
+  if (may_collect_ && written_bytes_ >= request_.limits.file_size.bytes()) {
+    const std::string size = std::to_string(request_.limits.file_size.bytes());
+    if (spawn_reader({"retort-init", "measure", size}, &Cell::on_measured)) return;
+  }
+  collect();
+}
+
+void Cell::on_measured(const siginfo_t& ended) {
+  facts_.file_size_reached = ended.si_code == CLD_EXITED && ended.si_status == kFoundLarge;
+  collect();
 }
 
 void Cell::collect() {
-  ended_at_ = monotonic_now();
-  if (!spawn_collector()) return finish();  // the reader sees a bundle that breaks off
+  if (!may_collect_ || !request_.collect) return finish();
+  const bool begun = spawn_reader({"retort-init",
+                                   "collect",
+                                   std::to_string(request_.collect_bytes),
+                                   std::to_string(request_.collect_entries)},
+                                  &Cell::on_collected)
+                         .has_value();
   collect_end_.reset();
-  (void)host_.loop.watch(collect_timer_.descriptor(), EPOLLIN, [this](auto) {
-    collect_timer_.acknowledge();
-    (void)kernel::send_signal(collector_.pidfd, SIGKILL);
-  });
-  (void)collect_timer_.arm(kCollectTime);
-  (void)host_.loop.watch(collector_.pidfd.get(), EPOLLIN, [this](auto) { on_collector_gone(); });
+  if (!begun) finish();  // whoever reads sees a bundle that breaks off
 }
 
-Status Cell::spawn_collector() {
-  // Namespaces of its own as well: it reads one folder, and has no use for networks or other processes.
-  RETORT_TRY(collector_, kernel::fork_child(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID));
-  if (collector_.pid != 0) return {};
+void Cell::on_collected(const siginfo_t&) {
+  facts_.collect_us = static_cast<std::uint64_t>((monotonic_now() - inspected_at_).count());
+  finish();
+}
+
+// A process without privilege, under the dead program's id, that holds one folder, one bundle and one pipe.
+Status Cell::spawn_reader(std::vector<std::string> words, void (Cell::*gone)(const siginfo_t&)) {
+  // Namespaces of its own as well: it has no use for networks or other processes.
+  RETORT_TRY(reader_, kernel::fork_child(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID));
+  if (reader_.pid == 0) become_reader(words);
+  RETORT_CHECK(host_.loop.watch(reader_.pidfd.get(), EPOLLIN, [this, gone](auto) {
+    host_.loop.forget(reader_.pidfd.get());
+    host_.loop.forget(reader_timer_.descriptor());
+    const auto ended = kernel::reap(reader_.pidfd);
+    reader_.pidfd.reset();
+    (this->*gone)(ended.value_or(siginfo_t{}));
+  }));
+  RETORT_CHECK(host_.loop.watch(reader_timer_.descriptor(), EPOLLIN, [this](auto) {
+    reader_timer_.acknowledge();
+    (void)kernel::send_signal(reader_.pidfd, SIGKILL);
+  }));
+  return reader_timer_.arm(kReaderTime);
+}
+
+void Cell::become_reader(std::vector<std::string>& words) const {
   const auto must = [](const Status& status) {
     if (!status) ::_exit(1);
   };
@@ -383,7 +418,8 @@ Status Cell::spawn_collector() {
   must(kernel::drop_all_capabilities());
   must(kernel::forbid_new_privileges());
   kernel::reset_signals();
-  const std::array sources = {collect_end_.get(), scratch_.get(), bundle_.get(), host_.init.get()};
+  const std::array sources = {request_.collect ? collect_end_.get() : scratch_.get(), scratch_.get(), bundle_.get(),
+                              host_.init.get()};
   std::array<int, 4> high{};
   for (std::size_t i = 0; i < sources.size(); ++i) {
     high.at(i) = ::fcntl(sources.at(i), F_DUPFD_CLOEXEC, 10);
@@ -392,23 +428,12 @@ Status Cell::spawn_collector() {
   if (::dup2(high.at(0), 1) < 0 || ::dup2(high.at(1), kCollectFolder) < 0 || ::dup2(high.at(2), kCollectBundle) < 0) {
     ::_exit(1);
   }
-  std::string bytes = std::to_string(request_.collect_bytes);
-  std::string entries = std::to_string(request_.collect_entries);
-  char name[] = "retort-init";
-  char mode[] = "collect";
-  char* const arguments[] = {name, mode, bytes.data(), entries.data(), nullptr};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   char* const variables[] = {nullptr};
-  ::execveat(high.at(3), "", arguments, variables, AT_EMPTY_PATH);
+  ::execveat(high.at(3), "", arguments.data(), variables, AT_EMPTY_PATH);
   ::_exit(1);
-}
-
-void Cell::on_collector_gone() {
-  host_.loop.forget(collector_.pidfd.get());
-  host_.loop.forget(collect_timer_.descriptor());
-  (void)kernel::reap(collector_.pidfd);
-  collector_.pidfd.reset();
-  facts_.collect_us = static_cast<std::uint64_t>((monotonic_now() - ended_at_).count());
-  finish();
 }
 
 void Cell::finish() {

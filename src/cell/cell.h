@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -92,9 +93,12 @@ class Cell {
 
   void read_figures();
   void look_at_disk();
+  void inspect();
   void collect();
-  base::Status spawn_collector();
-  void on_collector_gone();
+  base::Status spawn_reader(std::vector<std::string> words, void (Cell::*gone)(const siginfo_t&));
+  [[noreturn]] void become_reader(std::vector<std::string>& words) const;
+  void on_measured(const siginfo_t& ended);
+  void on_collected(const siginfo_t& ended);
   void finish();
 
   Host host_;
@@ -110,17 +114,20 @@ class Cell {
   std::unique_ptr<kernel::Group> group_;
   base::Fd socket_;
   kernel::Child init_;
-  kernel::Child collector_;
+  kernel::Child reader_;  // of what the program left: one process after the other
   base::Fd scratch_;
   kernel::Timer wall_timer_;
   kernel::Timer cpu_timer_;
-  kernel::Timer collect_timer_;
+  kernel::Timer reader_timer_;
 
   bool running_ = false;  // the program was told to start
   bool heard_end_ = false;
   base::Duration requested_at_;
   base::Duration started_at_{};
   base::Duration ended_at_{};
+  base::Duration inspected_at_{};
+  bool may_collect_ = false;
+  std::uint64_t written_bytes_ = 0;
   std::uint64_t cpu_before_ns_ = 0;
   std::uint64_t cpu_user_before_ns_ = 0;
   InitWord last_word_;

@@ -66,7 +66,8 @@ struct Facts {
   bool has_processes_peak = false;
   bool disk_full = false;    // the last byte was taken when the stage ended
   bool inodes_full = false;  // likewise the last inode
-  std::uint8_t reserved[6] = {};
+  bool file_size_reached = false;  // a file was as large as it may be
+  std::uint8_t reserved[5] = {};
   std::uint64_t wall_us = 0;
   std::uint64_t cpu_us = 0;
   std::uint64_t cpu_user_us = 0;

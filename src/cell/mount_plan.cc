@@ -13,7 +13,13 @@ MountStep image_layer(Step step, const std::string& lower, const std::string& ta
           .type = "overlay",
           .source = "",
           .target = target,
-          .options = {{"source", "image"}, {"lowerdir", lower + ":" + kTemplateEmpty}},
+          // What a kernel may have switched on by default and an image has no use for.
+          .options = {{"source", "image"},
+                      {"lowerdir", lower + ":" + kTemplateEmpty},
+                      {"redirect_dir", "nofollow"},
+                      {"metacopy", "off"},
+                      {"index", "off"},
+                      {"xino", "off"}},
           .attributes = kReadOnly};
 }
 

@@ -57,9 +57,12 @@ constexpr int kInitSocket = 3;
 constexpr int kCollectFolder = 3;  // the writable folder
 constexpr int kCollectBundle = 4;  // the bundle that names what is wanted
 
-// main() of apps/retort-init.cc: process 1 of a cell ("retort-init"), or the collector ("retort-init collect N M",
-// at most N bytes in M entries).
+// main() of apps/retort-init.cc: process 1 of a cell ("retort-init"), the collector ("retort-init collect N M", at most
+// N bytes in M entries), or the same process when it only looks whether any file has reached N bytes ("retort-init
+// measure N", which ends with kFoundLarge when one has).
 int run_init();
 int run_collector(std::uint64_t most_bytes, std::uint64_t most_entries);
+int run_measure(std::uint64_t bytes);
+constexpr int kFoundLarge = 10;
 
 }  // namespace retort::cell

@@ -44,7 +44,7 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
   if (signaled) verdict.signal = facts.code;
   if (facts.end == End::killed) verdict.signal = SIGKILL;
   const bool clean = exited && facts.code == 0;
-  const bool file_size_hit = signaled && facts.code == SIGXFSZ;
+  const bool file_size_hit = facts.file_size_reached || (signaled && facts.code == SIGXFSZ);
   const bool disk_hit = facts.disk_full || facts.inodes_full ||
                         (facts.step == Step::files && facts.error_number == ENOSPC);
 
@@ -77,7 +77,7 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
                         ::strerrordesc_np(facts.error_number) + " (step " +
                         std::to_string(static_cast<int>(facts.step)) + "." + std::to_string(facts.step_index) + ")");
   }
-  if (facts.cause == Cause::cancelled) return conclude(Outcome::cancelled, "cancelled");
+  if (facts.cause == Cause::cancelled) return conclude(Outcome::cancelled, "the job was ended before the program was");
   if (facts.end == End::start_failed) {
     return conclude(Outcome::start_error,
                     std::string("the program could not be executed: ") + ::strerrordesc_np(facts.error_number));
@@ -87,7 +87,7 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
   if (output_over) return conclude(Outcome::output_limit, over(Limit::output, limits));
   if (hit(Limit::cpu_time)) return conclude(Outcome::cpu_time_limit, over(Limit::cpu_time, limits));
   if (hit(Limit::wall_time)) return conclude(Outcome::wall_time_limit, over(Limit::wall_time, limits));
-  if (file_size_hit) return conclude(Outcome::disk_limit, over(Limit::file_size, limits));
+  if (file_size_hit && !clean) return conclude(Outcome::disk_limit, over(Limit::file_size, limits));
   if (disk_hit && !clean) {
     return conclude(Outcome::disk_limit, over(facts.inodes_full ? Limit::disk_inodes : Limit::disk, limits));
   }

@@ -50,7 +50,7 @@ struct Verdict {
 //   more bytes on a stream than `output`                     output_limit
 //   CPU time over `cpu_time`, whoever ended the program      cpu_time_limit
 //   wall time over `wall_time`                               wall_time_limit
-//   SIGXFSZ, or a full disk and not a clean exit             disk_limit
+//   SIGXFSZ; a full disk or file and not a clean exit        disk_limit
 //   forks were refused and not a clean exit                  process_limit
 //   a signal; an exit code other than 0; else                signaled; nonzero_exit; ok
 Verdict judge(const Facts& facts, const Limits& limits, bool output_over);

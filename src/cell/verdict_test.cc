@@ -94,6 +94,12 @@ TEST(Judge, KnowsTheDiskAndTheFileSize) {
   const Verdict large = judge(signaled(SIGXFSZ), Limits{}, kOutputWithin);
   EXPECT_EQ(large.outcome, Outcome::disk_limit);
   EXPECT_EQ(large.limits_hit, std::vector{Limit::file_size});
+  Facts reached = exited(0);
+  reached.file_size_reached = true;
+  EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).outcome, Outcome::ok) << "it ignored the signal and went on";
+  EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).limits_hit, std::vector{Limit::file_size});
+  reached.code = 1;
+  EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).outcome, Outcome::disk_limit);
 }
 
 TEST(Judge, NamesTheStepThatFailed) {

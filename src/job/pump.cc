@@ -1,6 +1,7 @@
 // Pump: readiness by epoll, blocking descriptors of others respected.
 #include "job/pump.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,8 +18,16 @@ using base::Fd;
 namespace {
 
 constexpr std::size_t kChunk = 64U << 10U;
-// A pipe or terminal that is ready takes at least this much without waiting (PIPE_BUF, pipe(7)).
+// A pipe or socket that is ready takes at least this much without waiting (PIPE_BUF, pipe(7)).
 constexpr std::size_t kSafeWrite = 4096;
+
+// The same pipe or terminal by an open file description of our own, so that it can be made non-blocking without doing
+// that to everyone who shares the caller's. Not open where that cannot be had: sockets, files of others.
+Fd reopen_nonblocking(int descriptor) {
+  auto own = kernel::open_at(
+      AT_FDCWD, "/proc/self/fd/" + std::to_string(descriptor), O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  return own ? std::move(*own) : Fd();
+}
 
 bool is_regular(int descriptor) {
   struct stat info {};
@@ -105,6 +114,18 @@ OutputPump::~OutputPump() {
   if (sink_watched_) loop_.forget(sink_);
 }
 
+bool OutputPump::watch_sink() {
+  if (!sink_opened_) {
+    sink_opened_ = true;
+    // A regular file is always ready, and opening it again would lose its place.
+    if (is_regular(sink_)) return false;
+    own_sink_ = reopen_nonblocking(sink_);
+    if (own_sink_.is_open()) sink_ = own_sink_.get();
+  }
+  sink_watched_ = loop_.watch(sink_, EPOLLOUT, [this](auto) { on_sink(); }).has_value();
+  return sink_watched_;
+}
+
 void OutputPump::start(Fd program_output) {
   program_ = std::move(program_output);
   (void)kernel::set_nonblocking(program_);
@@ -127,16 +148,12 @@ void OutputPump::on_program() {
 
 // Writes as much as cannot block; then waits for the sink and does not read from the program meanwhile.
 void OutputPump::on_sink() {
-  // EPERM: a regular file, which is always ready.
-  if (!sink_watched_ && !is_regular(sink_)) {
-    sink_watched_ = loop_.watch(sink_, EPOLLOUT, [this](auto) { on_sink(); }).has_value();
-    if (sink_watched_) {
-      (void)loop_.change(program_.get(), 0);
-      return;
-    }
+  if (!sink_watched_ && watch_sink()) {
+    (void)loop_.change(program_.get(), 0);
+    return;
   }
   do {
-    const std::size_t most = sink_watched_ ? kSafeWrite : kChunk;
+    const std::size_t most = sink_watched_ && !own_sink_.is_open() ? kSafeWrite : kChunk;
     const ssize_t count = ::write(sink_, waiting_.data(), std::min(waiting_.size(), most));
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (count < 0) {

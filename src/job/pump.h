@@ -67,6 +67,7 @@ class OutputPump {
  private:
   void on_program();
   void on_sink();
+  bool watch_sink();
   void keep(std::string_view bytes);
   void finish();
 
@@ -78,6 +79,8 @@ class OutputPump {
   std::uint64_t total_ = 0;
   bool sink_gone_ = false;
   bool sink_watched_ = false;
+  bool sink_opened_ = false;
+  base::Fd own_sink_;
   std::string waiting_;    // for a slow sink
   std::string head_;       // the first half of what may be kept
   std::string tail_;       // a ring of the last half

@@ -104,7 +104,9 @@ class Keeper {
   };
 
   Status make_template() {
-    if (::unshare(CLONE_NEWNS) != 0) return os_error("unshare", "CLONE_NEWNS");
+    if (::unshare(CLONE_NEWNS) != 0) {
+      return os_error("unshare", "CLONE_NEWNS").within("this root has no CAP_SYS_ADMIN (in a container, add it)");
+    }
     RETORT_CHECK(kernel::make_all_private());
     RETORT_TRY(const Fd memory,
                kernel::make_filesystem("tmpfs", {{"source", "retort"}, {"mode", "0755"}, {"size", "64m"}},
