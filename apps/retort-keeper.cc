@@ -16,11 +16,13 @@ int main(int argc, char** argv) {
     }
     instance = static_cast<unsigned>(*number);
   } else if (argc != 1) {
-    std::fprintf(stderr, "usage: retort-keeper [--instance NUMBER]   (started by retort, with a socket as descriptor 3)\n");
+    std::fprintf(stderr,
+                 "usage: retort-keeper [--instance NUMBER]   (started by retort, with a socket as "
+                 "descriptor 3)\n");
     return 64;
   }
   const auto served = retort::keeper::serve(retort::base::Fd(3), instance);
-  if (served) return 0;
+  if (served) return *served ? 0 : 1;
   std::fprintf(stderr, "retort-keeper: %s\n", served.error().what.c_str());
   return 1;
 }

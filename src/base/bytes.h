@@ -6,7 +6,8 @@
 
 namespace retort::base {
 
-// True when `bytes` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
+// True when `bytes` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most
+// U+10FFFF).
 bool is_utf8(std::string_view bytes);
 
 // RFC 4648 section 4, with padding.

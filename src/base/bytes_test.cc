@@ -10,8 +10,15 @@ TEST(IsUtf8, FollowsRfc3629) {
   EXPECT_TRUE(is_utf8(""));
   EXPECT_TRUE(is_utf8("na\xC3\xAFve \xE2\x82\xAC \xF0\x9F\x98\x80"));
   EXPECT_TRUE(is_utf8(std::string_view("a\0b", 3)));
-  for (const char* bytes : {"\x80", "\xC3", "\xC0\xAF", "\xE0\x9F\x80", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                            "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "ok\xFF"}) {
+  for (const char* bytes : {"\x80",
+                            "\xC3",
+                            "\xC0\xAF",
+                            "\xE0\x9F\x80",
+                            "\xED\xA0\x80",
+                            "\xF0\x8F\xBF\xBF",
+                            "\xF4\x90\x80\x80",
+                            "\xF8\x88\x80\x80\x80",
+                            "ok\xFF"}) {
     EXPECT_FALSE(is_utf8(bytes)) << printable(bytes);
   }
 }

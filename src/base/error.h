@@ -31,7 +31,8 @@ struct Error {
   [[nodiscard]] Error within(std::string_view context) const;
 };
 
-// An Error from errno: "openat /run/retort: Permission denied (EACCES)". `number` defaults to the current errno.
+// An Error from errno: "openat /run/retort: Permission denied (EACCES)". `number` defaults to the
+// current errno.
 Error os_error(std::string_view operation, std::string_view object, int number = errno);
 
 // "EACCES" for EACCES; "errno 4711" for a number that has no name.
@@ -55,9 +56,9 @@ using Status = Result<void>;
 // RETORT_TRY(auto fd, open_it()): the value, or return the Error to our caller.
 #define RETORT_TRY(declaration, expression) \
   RETORT_TRY_(declaration, expression, RETORT_CONCAT(result_, __LINE__))
-#define RETORT_TRY_(declaration, expression, name)                \
-  auto name = (expression);                                       \
-  if (!name.has_value()) return std::move(name).error();          \
+#define RETORT_TRY_(declaration, expression, name)       \
+  auto name = (expression);                              \
+  if (!name.has_value()) return std::move(name).error(); \
   declaration = *std::move(name)
 
 // RETORT_CHECK(do_it()): go on, or return the Error to our caller.

@@ -35,7 +35,9 @@ constexpr std::array kSizeUnits = {
 };
 constexpr std::uint64_t kLargest = 1ULL << 62U;
 
-Error invalid(std::string what) { return Error{Fault::invalid, std::move(what), 0}; }
+Error invalid(std::string what) {
+  return Error{Fault::invalid, std::move(what), 0};
+}
 
 template <std::size_t N>
 Result<std::uint64_t> parse_quantity(std::string_view text,
@@ -121,6 +123,8 @@ std::string to_text(Duration duration) {
   return quantity_text(static_cast<std::uint64_t>(duration.count()), kDurationUnits);
 }
 
-std::string to_text(ByteSize size) { return quantity_text(size.bytes(), kSizeUnits); }
+std::string to_text(ByteSize size) {
+  return quantity_text(size.bytes(), kSizeUnits);
+}
 
 }  // namespace retort::base

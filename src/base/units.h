@@ -27,10 +27,18 @@ class ByteSize {
   std::uint64_t bytes_ = 0;
 };
 
-consteval ByteSize operator""_B(unsigned long long n) { return ByteSize::of_bytes(n); }
-consteval ByteSize operator""_KiB(unsigned long long n) { return ByteSize::of_bytes(n << 10U); }
-consteval ByteSize operator""_MiB(unsigned long long n) { return ByteSize::of_bytes(n << 20U); }
-consteval ByteSize operator""_GiB(unsigned long long n) { return ByteSize::of_bytes(n << 30U); }
+consteval ByteSize operator""_B(unsigned long long n) {
+  return ByteSize::of_bytes(n);
+}
+consteval ByteSize operator""_KiB(unsigned long long n) {
+  return ByteSize::of_bytes(n << 10U);
+}
+consteval ByteSize operator""_MiB(unsigned long long n) {
+  return ByteSize::of_bytes(n << 20U);
+}
+consteval ByteSize operator""_GiB(unsigned long long n) {
+  return ByteSize::of_bytes(n << 30U);
+}
 
 // "2s", "1.5 s", "250ms", "100us", "2min", "1h". A bare number, a sign, and more than
 // a century are errors (Fault::invalid), so that no overflow can become a small limit.

@@ -25,7 +25,8 @@ TEST(ParseSize, ReadsBinaryAndDecimalUnits) {
 class Refused : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Refused, AsDurationAndAsSize) {
-  for (const auto fault : {parse_duration(GetParam()).error().fault, parse_size(GetParam()).error().fault}) {
+  for (const auto fault :
+       {parse_duration(GetParam()).error().fault, parse_size(GetParam()).error().fault}) {
     EXPECT_EQ(fault, Fault::invalid);
   }
 }
@@ -74,7 +75,8 @@ TEST(ToText, IsReadBackAsTheSameValue) {
 
 TEST(ParseCount, RefusesSignsFractionsAndWhatIsTooLarge) {
   EXPECT_EQ(*parse_count("64", 64), 64U);
-  for (const char* text : {"65", "-1", "+1", "1.0", "1e1", "", " 1", "0x10", "99999999999999999999"}) {
+  for (const char* text :
+       {"65", "-1", "+1", "1.0", "1e1", "", " 1", "0x10", "99999999999999999999"}) {
     EXPECT_FALSE(parse_count(text, 64)) << text;
   }
 }

@@ -1,8 +1,9 @@
 // Bundle: headers, bounds, and copying through a small buffer.
 #include "cell/bundle.h"
 
+#include <sys/sendfile.h>
+
 #include <algorithm>
-#include <array>
 #include <span>
 
 #include "kernel/files.h"
@@ -17,11 +18,18 @@ using base::Status;
 
 namespace {
 
-Error broken(const std::string& what) { return Error{Fault::invalid, "bundle: " + what, 0}; }
+constexpr std::uint64_t kLargestCopy = 1U << 30U;
+
+Error broken(const std::string& what) {
+  return Error{Fault::invalid, "bundle: " + what, 0};
+}
 
 }  // namespace
 
-Status BundleWriter::begin(Record kind, std::string_view name, std::uint64_t size, std::uint32_t mode) {
+Status BundleWriter::begin(Record kind,
+                           std::string_view name,
+                           std::uint64_t size,
+                           std::uint32_t mode) {
   if (name.size() > kLongestName) return broken("a name of more than 4096 bytes");
   const RecordHeader header{.kind = kind,
                             .mode = mode,
@@ -32,18 +40,25 @@ Status BundleWriter::begin(Record kind, std::string_view name, std::uint64_t siz
   return kernel::write_all(out_, name);
 }
 
-Status BundleWriter::add(Record kind, std::string_view name, std::string_view data, std::uint32_t mode) {
+Status BundleWriter::add(Record kind,
+                         std::string_view name,
+                         std::string_view data,
+                         std::uint32_t mode) {
   RETORT_CHECK(begin(kind, name, data.size(), mode));
   return kernel::write_all(out_, data);
 }
 
 Result<RecordStart> BundleReader::next() {
   RecordHeader header;
-  RETORT_TRY(const std::size_t count, kernel::read_full(in_, std::as_writable_bytes(std::span(&header, 1))));
+  RETORT_TRY(const std::size_t count,
+             kernel::read_full(in_, std::as_writable_bytes(std::span(&header, 1))));
   if (count != sizeof header) return broken("it breaks off");
-  if (header.kind < Record::end || header.kind > Record::refused) return broken("an unknown record");
+  if (header.kind < Record::end || header.kind > Record::refused)
+    return broken("an unknown record");
   if (header.name_length > kLongestName) return broken("a name of more than 4096 bytes");
-  RecordStart record{.kind = header.kind, .mode = header.mode, .name = std::string(header.name_length, '\0'),
+  RecordStart record{.kind = header.kind,
+                     .mode = header.mode,
+                     .name = std::string(header.name_length, '\0'),
                      .size = header.size};
   RETORT_TRY(const std::size_t name_count,
              kernel::read_full(in_, std::as_writable_bytes(std::span(record.name))));
@@ -52,21 +67,23 @@ Result<RecordStart> BundleReader::next() {
 }
 
 Result<std::string> BundleReader::take_text(const RecordStart& record, std::uint64_t largest) {
-  if (record.size > largest) return broken("a record of more than " + std::to_string(largest) + " bytes");
+  if (record.size > largest)
+    return broken("a record of more than " + std::to_string(largest) + " bytes");
   std::string data(record.size, '\0');
-  RETORT_TRY(const std::size_t count, kernel::read_full(in_, std::as_writable_bytes(std::span(data))));
+  RETORT_TRY(const std::size_t count,
+             kernel::read_full(in_, std::as_writable_bytes(std::span(data))));
   if (count != data.size()) return broken("it breaks off");
   return data;
 }
 
 Status BundleReader::copy_to(const RecordStart& record, const Fd& out) {
-  std::array<std::byte, 64 * 1024> buffer;
   for (std::uint64_t left = record.size; left > 0;) {
-    const std::size_t wanted = std::min<std::uint64_t>(left, buffer.size());
-    RETORT_TRY(const std::size_t count, kernel::read_full(in_, std::span(buffer).first(wanted)));
-    if (count != wanted) return broken("it breaks off");
-    RETORT_CHECK(kernel::write_all(out, std::span(buffer).first(count)));
-    left -= count;
+    const ssize_t count =
+        ::sendfile(out.get(), in_.get(), nullptr, std::min<std::uint64_t>(left, kLargestCopy));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return base::os_error("sendfile", "a bundled file");
+    if (count == 0) return broken("it breaks off");
+    left -= static_cast<std::uint64_t>(count);
   }
   return {};
 }

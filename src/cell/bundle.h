@@ -1,7 +1,8 @@
-// Bundle: a stream of records that carries a program's words and files into a cell, and collected files out of it.
+// Bundle: a stream of records that carries a program's words and files into a cell, and collected
+// files out of it.
 //
-// A record is a fixed header, a name and `size` bytes of data. Both ends check every length against the bounds below
-// before they use it, since either end may face a stranger.
+// A record is a fixed header, a name and `size` bytes of data. Both ends check every length against
+// the bounds below before they use it, since either end may face a stranger.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,13 @@
 namespace retort::cell {
 
 enum class Record : std::uint32_t {
-  end = 1,      // the stream is whole
-  argument,     // one element of the argument vector; the first is what is executed
-  variable,     // one environment entry, "NAME=value"
-  directory,    // an empty directory
-  file,         // a regular file; `mode` holds 0755 or 0644
-  collect,      // a name whose file or tree is wanted back; "." is everything
-  refused,      // out of the cell only: `name` was not collected, and the data says why
+  end = 1,    // the stream is whole
+  argument,   // one element of the argument vector; the first is what is executed
+  variable,   // one environment entry, "NAME=value"
+  directory,  // an empty directory
+  file,       // a regular file; `mode` holds 0755 or 0644
+  collect,    // a name whose file or tree is wanted back; "." is everything
+  refused,    // out of the cell only: `name` was not collected, and the data says why
 };
 
 struct RecordHeader {
@@ -33,16 +34,23 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 24);
 
 constexpr std::uint32_t kLongestName = 4096;
-constexpr std::uint64_t kLongestWord = 128U << 10U;  // one argument or variable: MAX_ARG_STRLEN of execve(2)
+// One argument or variable: MAX_ARG_STRLEN of execve(2).
+constexpr std::uint64_t kLongestWord = 128U << 10U;
 
 // Writes records to a descriptor that takes whole writes (a memory file, a pipe).
 class BundleWriter {
  public:
   explicit BundleWriter(const base::Fd& out) : out_(out) {}
 
-  base::Status add(Record kind, std::string_view name, std::string_view data, std::uint32_t mode = 0);
+  base::Status add(Record kind,
+                   std::string_view name,
+                   std::string_view data,
+                   std::uint32_t mode = 0);
   // The header of a record whose `size` bytes the caller writes next.
-  base::Status begin(Record kind, std::string_view name, std::uint64_t size, std::uint32_t mode = 0);
+  base::Status begin(Record kind,
+                     std::string_view name,
+                     std::uint64_t size,
+                     std::uint32_t mode = 0);
   base::Status end() { return add(Record::end, "", ""); }
 
  private:
@@ -56,7 +64,8 @@ struct RecordStart {
   std::uint64_t size = 0;
 };
 
-// Reads records in order. A stream that breaks off or breaks a bound is Fault::invalid.
+// Reads records in order from a memory file. A stream that breaks off or breaks a bound is
+// Fault::invalid.
 class BundleReader {
  public:
   explicit BundleReader(const base::Fd& in) : in_(in) {}

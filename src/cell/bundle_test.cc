@@ -13,8 +13,12 @@ namespace {
 
 using base::Fd;
 
-Fd memory() { return *kernel::make_memory_file("test"); }
-void rewind(const Fd& file) { ::lseek(file.get(), 0, SEEK_SET); }
+Fd memory() {
+  return *kernel::make_memory_file("test");
+}
+void rewind(const Fd& file) {
+  ::lseek(file.get(), 0, SEEK_SET);
+}
 
 TEST(Bundle, CarriesRecordsWithBytesOfAnyKind) {
   const Fd file = memory();
@@ -47,7 +51,11 @@ TEST(Bundle, RefusesToBelieveLengths) {
       {.kind = Record::file, .mode = 0, .name_length = kLongestName + 1, .reserved = 0, .size = 0},
       {.kind = static_cast<Record>(0), .mode = 0, .name_length = 0, .reserved = 0, .size = 0},
       {.kind = static_cast<Record>(99), .mode = 0, .name_length = 0, .reserved = 0, .size = 0},
-      {.kind = Record::file, .mode = 0, .name_length = 10, .reserved = 0, .size = 0},  // and the name is missing
+      {.kind = Record::file,
+       .mode = 0,
+       .name_length = 10,
+       .reserved = 0,
+       .size = 0},  // and the name is missing
   };
   for (const RecordHeader& header : cases) {
     const Fd file = memory();
@@ -59,7 +67,8 @@ TEST(Bundle, RefusesToBelieveLengths) {
 }
 
 TEST(Bundle, NeverAllocatesWhatAHeaderClaims) {
-  const RecordHeader header{.kind = Record::argument, .mode = 0, .name_length = 0, .reserved = 0, .size = 1ULL << 62U};
+  const RecordHeader header{
+      .kind = Record::argument, .mode = 0, .name_length = 0, .reserved = 0, .size = 1ULL << 62U};
   const Fd file = memory();
   ASSERT_TRUE(kernel::write_all(file, std::as_bytes(std::span(&header, 1))));
   rewind(file);

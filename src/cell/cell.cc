@@ -1,4 +1,5 @@
-// Cell: an event-driven life. Request, init, ready, start, end, every process dead, figures, collection, gone.
+// Cell: an event-driven life. Request, init, ready, start, end, every process dead, figures,
+// collection, gone.
 #include "cell/cell.h"
 
 #include <fcntl.h>
@@ -29,13 +30,19 @@ using base::Status;
 namespace {
 
 constexpr Duration kShortestCpuCheck{1'000};
-constexpr Duration kSetupTime{30'000'000};    // a cell that is not ready by then never will be
+constexpr Duration kSetupTime{30'000'000};   // a cell that is not ready by then never will be
 constexpr Duration kReaderTime{60'000'000};  // a client that takes nothing must not hold the cell
-constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+constexpr std::uint64_t kNamespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
 }  // namespace
 
-Cell::Cell(const Host& host, std::string name, Ids ids, const Request& request, Fd bundle, Finished finished)
+Cell::Cell(const Host& host,
+           std::string name,
+           Ids ids,
+           const Request& request,
+           Fd bundle,
+           Finished finished)
     : host_(host),
       name_(std::move(name)),
       ids_(ids),
@@ -46,9 +53,14 @@ Cell::Cell(const Host& host, std::string name, Ids ids, const Request& request, 
   facts_.unenforced = request.unenforced;
 }
 
-Result<std::unique_ptr<Cell>> Cell::start(
-    const Host& host, std::string name, Ids ids, const Request& request, Fd bundle, Finished finished) {
-  std::unique_ptr<Cell> cell(new Cell(host, std::move(name), ids, request, std::move(bundle), std::move(finished)));
+Result<std::unique_ptr<Cell>> Cell::start(const Host& host,
+                                          std::string name,
+                                          Ids ids,
+                                          const Request& request,
+                                          Fd bundle,
+                                          Finished finished) {
+  std::unique_ptr<Cell> cell(
+      new Cell(host, std::move(name), ids, request, std::move(bundle), std::move(finished)));
   if (auto begun = cell->begin(); !begun) {
     return begun.error().within(std::string("could not ") + step_text(cell->facts_.step));
   }
@@ -57,8 +69,12 @@ Result<std::unique_ptr<Cell>> Cell::start(
 
 Cell::~Cell() {
   // Only when the keeper itself ends: otherwise `finished` was called, and these are closed.
-  for (const int descriptor : {wall_timer_.descriptor(), cpu_timer_.descriptor(), reader_timer_.descriptor(),
-                               socket_.get(), init_.pidfd.get(), reader_.pidfd.get(),
+  for (const int descriptor : {wall_timer_.descriptor(),
+                               cpu_timer_.descriptor(),
+                               reader_timer_.descriptor(),
+                               socket_.get(),
+                               init_.pidfd.get(),
+                               reader_.pidfd.get(),
                                group_ ? group_->memory_event() : -1}) {
     host_.loop.forget(descriptor);
   }
@@ -75,8 +91,10 @@ Status Cell::begin() {
   for (kernel::Timer* timer : {&wall_timer_, &cpu_timer_, &reader_timer_}) {
     RETORT_TRY(*timer, kernel::Timer::create());
   }
-  RETORT_CHECK(host_.loop.watch(wall_timer_.descriptor(), EPOLLIN, [this](auto) { on_wall_timer(); }));
-  RETORT_CHECK(host_.loop.watch(cpu_timer_.descriptor(), EPOLLIN, [this](auto) { on_cpu_timer(); }));
+  RETORT_CHECK(
+      host_.loop.watch(wall_timer_.descriptor(), EPOLLIN, [this](auto) { on_wall_timer(); }));
+  RETORT_CHECK(
+      host_.loop.watch(cpu_timer_.descriptor(), EPOLLIN, [this](auto) { on_cpu_timer(); }));
   RETORT_CHECK(make_streams());
   if (host_.groups != nullptr) {
     facts_.step = Step::group;
@@ -84,7 +102,8 @@ Status Cell::begin() {
                                      .processes = request_.limits.processes + 1};  // retort-init
     RETORT_TRY(group_, host_.groups->make(name_, limits));
     if (group_->memory_event() >= 0) {
-      RETORT_CHECK(host_.loop.watch(group_->memory_event(), EPOLLIN, [this](auto) { kill(Cause::memory); }));
+      RETORT_CHECK(
+          host_.loop.watch(group_->memory_event(), EPOLLIN, [this](auto) { kill(Cause::memory); }));
     }
   }
   RETORT_CHECK(wall_timer_.arm(kSetupTime));
@@ -125,7 +144,8 @@ Status Cell::spawn_init() {
   facts_.step = Step::id_map;
   RETORT_CHECK(map_ids(init_.pid));
   facts_.step = Step::start_init;
-  if (::write(mapped.write_end.get(), "m", 1) != 1) return os_error("write", "to the cell's first process");
+  if (::write(mapped.write_end.get(), "m", 1) != 1)
+    return os_error("write", "to the cell's first process");
 
   const Limits& limits = request_.limits;
   const auto cpu_limit = limits.cpu_time + limits.extra_time;
@@ -134,8 +154,11 @@ Status Cell::spawn_init() {
       .disk_inodes = limits.disk_inodes,
       .stack_bytes = limits.effective_stack().bytes(),
       .file_size_bytes = limits.file_size.bytes(),
-      // Whole seconds of one process: above what the control group's figure allows to the whole tree.
-      .cpu_seconds = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(cpu_limit).count()) + 1,
+      // Whole seconds of one process: above what the control group's figure allows to the whole
+      // tree.
+      .cpu_seconds =
+          static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(cpu_limit).count()) +
+          1,
       .open_files = limits.open_files,
       .processes = ids_.single ? 0 : limits.processes + 8,
       .add_ons = request_.add_ons,
@@ -150,17 +173,21 @@ Status Cell::spawn_init() {
 
 Status Cell::map_ids(pid_t child) const {
   if (ids_.single) {
-    const std::array user = {kernel::IdRange{.inside = kProgramId, .outside = ::geteuid(), .count = 1}};
-    const std::array group = {kernel::IdRange{.inside = kProgramId, .outside = ::getegid(), .count = 1}};
+    const std::array user = {
+        kernel::IdRange{.inside = kProgramId, .outside = ::geteuid(), .count = 1}};
+    const std::array group = {
+        kernel::IdRange{.inside = kProgramId, .outside = ::getegid(), .count = 1}};
     return kernel::map_ids(child, user, group);
   }
-  const std::array ids = {kernel::IdRange{.inside = kInitId, .outside = ids_.first, .count = 1},
-                          kernel::IdRange{.inside = kProgramId, .outside = ids_.first + 1, .count = 1},
-                          kernel::IdRange{.inside = kNobodyId, .outside = ids_.first + 2, .count = 1}};
+  const std::array ids = {
+      kernel::IdRange{.inside = kInitId, .outside = ids_.first, .count = 1},
+      kernel::IdRange{.inside = kProgramId, .outside = ids_.first + 1, .count = 1},
+      kernel::IdRange{.inside = kNobodyId, .outside = ids_.first + 2, .count = 1}};
   return kernel::map_ids(child, ids, ids);
 }
 
-// In the new process, in all its namespaces, before it is retort-init. A copy of the keeper: it does nothing but this.
+// In the new process, in all its namespaces, before it is retort-init. A copy of the keeper: it
+// does nothing but this.
 void Cell::become_init(const Fd& socket, const Fd& mapped) const {
   const auto die = [&](Step step, int number) {
     const InitWord word{.word = Word::failed, .step = step, .error_number = number};
@@ -171,8 +198,10 @@ void Cell::become_init(const Fd& socket, const Fd& mapped) const {
   char go = 0;
   if (::read(mapped.get(), &go, 1) != 1) ::_exit(1);  // the keeper is gone
   const unsigned first = ids_.single ? kProgramId : kInitId;
-  if (auto became = kernel::become(first, first); !became) die(Step::first_ids, became.error().os_errno);
-  if (auto kept = kernel::keep_capabilities_over_exec(); !kept) die(Step::first_ids, kept.error().os_errno);
+  if (auto became = kernel::become(first, first); !became)
+    die(Step::first_ids, became.error().os_errno);
+  if (auto kept = kernel::keep_capabilities_over_exec(); !kept)
+    die(Step::first_ids, kept.error().os_errno);
   kernel::reset_signals();
   // Everything that goes along is first moved above the numbers it is to have.
   const int high_socket = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 10);
@@ -214,7 +243,8 @@ void Cell::take(const InitWord& word) {
   if (word.word == Word::ended && running_) {
     heard_end_ = true;
     last_word_ = word;
-    ended_at_ = std::clamp(Duration(static_cast<Duration::rep>(word.ended_at_us)), started_at_, monotonic_now());
+    ended_at_ = std::clamp(
+        Duration(static_cast<Duration::rep>(word.ended_at_us)), started_at_, monotonic_now());
   } else if (word.word == Word::failed) {
     heard_end_ = true;
     facts_.end = word.step == Step::execute ? End::start_failed : End::setup_failed;
@@ -252,8 +282,8 @@ void Cell::on_wall_timer() {
   kill(Cause::wall_time);
 }
 
-// The limit cannot be reached before all processors together have spent what is left: no earlier look is needed. The
-// looks come closer as the limit does, a dozen in all.
+// The limit cannot be reached before all processors together have spent what is left: no earlier
+// look is needed. The looks come closer as the limit does, a dozen in all.
 void Cell::arm_cpu_timer(Duration used) {
   const Duration left = request_.limits.cpu_time + request_.limits.extra_time - used;
   const auto threads = std::min<std::uint64_t>(host_.processors, request_.limits.processes);
@@ -270,7 +300,8 @@ void Cell::on_cpu_timer() {
   arm_cpu_timer(used);
 }
 
-// Ending retort-init ends every process of its pid namespace; the kernel lets it be reaped only when all are gone.
+// Ending retort-init ends every process of its pid namespace; the kernel lets it be reaped only
+// when all are gone.
 void Cell::kill(Cause cause) {
   if (!init_.pidfd.is_open()) return;
   if (group_ && group_->memory_event() >= 0) host_.loop.forget(group_->memory_event());
@@ -341,7 +372,8 @@ void Cell::read_figures() {
   }
   if (usage->processes_peak) {
     facts_.has_processes_peak = true;
-    facts_.processes_peak = std::max(*usage->processes_peak, 2U) - 1;  // retort-init is not the program's
+    facts_.processes_peak =
+        std::max(*usage->processes_peak, 2U) - 1;  // retort-init is not the program's
   }
   facts_.memory_kills = usage->memory_kills;
   facts_.processes_denied = usage->processes_denied;
@@ -351,14 +383,15 @@ void Cell::read_figures() {
 
 void Cell::look_at_disk() {
   if (!scratch_.is_open()) return;
-  struct statvfs state {};
+  struct statvfs state{};
   if (::fstatvfs(scratch_.get(), &state) != 0) return;
   facts_.disk_full = state.f_bavail == 0;
   facts_.inodes_full = state.f_favail == 0;
   written_bytes_ = (state.f_blocks - state.f_bfree) * state.f_frsize;
 }
 
-// Only a cell that holds that much can hold a file that large (holes aside): the rare case pays for the look.
+// Only a cell that holds that much can hold a file that large (holes aside): the rare case pays for
+// the look.
 void Cell::inspect() {
   inspected_at_ = monotonic_now();
   if (may_collect_ && written_bytes_ >= request_.limits.file_size.bytes()) {
@@ -390,7 +423,8 @@ void Cell::on_collected(const siginfo_t&) {
   finish();
 }
 
-// A process without privilege, under the dead program's id, that holds one folder, one bundle and one pipe.
+// A process without privilege, under the dead program's id, that holds one folder, one bundle and
+// one pipe.
 Status Cell::spawn_reader(std::vector<std::string> words, void (Cell::*gone)(const siginfo_t&)) {
   // Namespaces of its own as well: it has no use for networks or other processes.
   RETORT_TRY(reader_, kernel::fork_child(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID));
@@ -418,14 +452,17 @@ void Cell::become_reader(std::vector<std::string>& words) const {
   must(kernel::drop_all_capabilities());
   must(kernel::forbid_new_privileges());
   kernel::reset_signals();
-  const std::array sources = {request_.collect ? collect_end_.get() : scratch_.get(), scratch_.get(), bundle_.get(),
+  const std::array sources = {request_.collect ? collect_end_.get() : scratch_.get(),
+                              scratch_.get(),
+                              bundle_.get(),
                               host_.init.get()};
   std::array<int, 4> high{};
   for (std::size_t i = 0; i < sources.size(); ++i) {
     high.at(i) = ::fcntl(sources.at(i), F_DUPFD_CLOEXEC, 10);
     if (high.at(i) < 0) ::_exit(1);
   }
-  if (::dup2(high.at(0), 1) < 0 || ::dup2(high.at(1), kCollectFolder) < 0 || ::dup2(high.at(2), kCollectBundle) < 0) {
+  if (::dup2(high.at(0), 1) < 0 || ::dup2(high.at(1), kCollectFolder) < 0 ||
+      ::dup2(high.at(2), kCollectBundle) < 0) {
     ::_exit(1);
   }
   std::vector<char*> arguments;
@@ -445,7 +482,8 @@ void Cell::finish() {
   scratch_.reset();
   bundle_.reset();
   if (group_) {
-    // A group that the kernel still holds is swept at the next start; the figures are true all the same.
+    // A group that the kernel still holds is swept at the next start; the figures are true all the
+    // same.
     (void)group_->remove();
     group_.reset();
   }

@@ -19,8 +19,8 @@
 
 namespace retort::cell {
 
-// A cell's ids as the keeper's own user namespace sees them. `single`: this process has no ids to give away, so
-// everything in the cell runs under the keeper's own.
+// A cell's ids as the keeper's own user namespace sees them. `single`: this process has no ids to
+// give away, so everything in the cell runs under the keeper's own.
 struct Ids {
   unsigned first = 0;  // first: retort-init; +1: the program; +2: nobody
   bool single = false;
@@ -57,8 +57,8 @@ class Cell {
   // `finished` is called once, from the loop, when no process, mount or group of the cell is left.
   using Finished = std::function<void(const Facts&)>;
 
-  // Begins to make the cell and to run what the bundle says in it. `name` names its control group. After an Error
-  // nothing of it is left and `finished` is not called.
+  // Begins to make the cell and to run what the bundle says in it. `name` names its control group.
+  // After an Error nothing of it is left and `finished` is not called.
   static base::Result<std::unique_ptr<Cell>> start(const Host& host,
                                                    std::string name,
                                                    Ids ids,
@@ -75,7 +75,12 @@ class Cell {
   void cancel() { kill(Cause::cancelled); }
 
  private:
-  Cell(const Host& host, std::string name, Ids ids, const Request& request, base::Fd bundle, Finished finished);
+  Cell(const Host& host,
+       std::string name,
+       Ids ids,
+       const Request& request,
+       base::Fd bundle,
+       Finished finished);
   base::Status begin();
   base::Status make_streams();
   base::Status spawn_init();

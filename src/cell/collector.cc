@@ -1,5 +1,6 @@
-// Collector: a process of its own that reads what a dead program left behind, by descriptors only, and writes it as a
-// bundle to its stdout. It runs under the dead program's id with no capability; nobody else has that id.
+// Collector: a process of its own that reads what a dead program left behind, by descriptors only,
+// and writes it as a bundle to its stdout. It runs under the dead program's id with no capability;
+// nobody else has that id.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,7 +19,6 @@
 
 namespace retort::cell {
 
-using base::Error;
 using base::Fd;
 using base::os_error;
 using base::Result;
@@ -50,23 +50,26 @@ class Collector {
       RETORT_TRY(const RecordStart record, reader.next());
       if (record.kind == Record::end) return names;
       if (record.kind == Record::collect) names.push_back(record.name);
-      if (::lseek(bundle_.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0) return os_error("lseek", "the bundle");
+      if (::lseek(bundle_.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
+        return os_error("lseek", "the bundle");
     }
   }
 
-  // Whatever `name` is: files are sent, folders are walked without recursion, all else is refused with its reason.
+  // Whatever `name` is: files are sent, folders are walked without recursion, all else is refused
+  // with its reason.
   Status collect(const std::string& first) {
     std::vector<std::string> waiting = {first};
     while (!waiting.empty()) {
       const std::string name = std::move(waiting.back());
       waiting.pop_back();
       const auto entry = kernel::open_beneath(box_, name, O_PATH | O_NOFOLLOW);
-      if (!entry && entry.error().os_errno == ENOENT && name == first) continue;  // not written: nothing to say
+      if (!entry && entry.error().os_errno == ENOENT && name == first)
+        continue;  // not written: nothing to say
       if (!entry) {
         RETORT_CHECK(refuse(name, reason_of(entry.error().os_errno)));
         continue;
       }
-      struct stat info {};
+      struct stat info{};
       if (::fstat(entry->get(), &info) != 0) return os_error("fstat", "");
       if (name != ".") {
         if (entries_left_ == 0) {
@@ -90,14 +93,16 @@ class Collector {
     if (info.st_nlink != 1) return refuse(name, "has more than one link");
     const auto size = static_cast<std::uint64_t>(info.st_size);
     if (size > bytes_left_) return refuse(name, "larger than what may be collected");
-    const auto file = kernel::open_beneath(box_, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    const auto file =
+        kernel::open_beneath(box_, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (!file) return refuse(name, reason_of(file.error().os_errno));
     bytes_left_ -= size;
     RETORT_CHECK(writer_.begin(Record::file, name, size, info.st_mode & 0111U));
     std::vector<std::byte> buffer(64U << 10U);
     for (std::uint64_t left = size; left > 0;) {
       const std::size_t wanted = std::min<std::uint64_t>(left, buffer.size());
-      RETORT_TRY(const std::size_t count, kernel::read_full(*file, std::span(buffer).first(wanted)));
+      RETORT_TRY(const std::size_t count,
+                 kernel::read_full(*file, std::span(buffer).first(wanted)));
       // Nothing runs any more that could shorten it.
       if (count != wanted) return os_error("read", "a file that changed", EIO);
       RETORT_CHECK(kernel::write_all(out_, std::span(buffer).first(count)));
@@ -124,7 +129,8 @@ class Collector {
         continue;
       }
       // The walk never holds more names than it may still send.
-      if (waiting.size() > entries_left_) return refuse(name, "too many entries; not all were collected");
+      if (waiting.size() > entries_left_)
+        return refuse(name, "too many entries; not all were collected");
       waiting.push_back(path);
     }
     return empty && name != "." ? writer_.add(Record::directory, name, "") : Status();
@@ -164,7 +170,8 @@ class Collector {
 
 namespace {
 
-// Breadth does not matter, depth and number do: a hostile tree must end the walk, not the other way round.
+// Breadth does not matter, depth and number do: a hostile tree must end the walk, not the other way
+// round.
 constexpr std::size_t kMostMeasured = 100'000;
 
 bool has_file_of(const Fd& folder, std::uint64_t bytes) {
@@ -179,10 +186,13 @@ bool has_file_of(const Fd& folder, std::uint64_t bytes) {
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened->release()), ::closedir);
     while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
       const std::string below = entry->d_name;
-      struct stat info {};
-      if (below == "." || below == ".." || ::fstatat(number, below.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      struct stat info{};
+      if (below == "." || below == ".." ||
+          ::fstatat(number, below.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+        continue;
       if (S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) >= bytes) return true;
-      if (S_ISDIR(info.st_mode) && waiting.size() < kMostMeasured) waiting.push_back(name + "/" + below);
+      if (S_ISDIR(info.st_mode) && waiting.size() < kMostMeasured)
+        waiting.push_back(name + "/" + below);
     }
   }
   return false;

@@ -1,4 +1,5 @@
-// Facts: what the kernel said about one stage, before anyone judges it. A fixed layout, sent from the keeper as it is.
+// Facts: what the kernel said about one stage, before anyone judges it. A fixed layout, sent from
+// the keeper as it is.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +47,10 @@ enum class Step : std::uint16_t {
 const char* step_text(Step step);
 
 enum class End : std::uint8_t {
-  exited,        // `code` is its exit code
-  signaled,      // `code` is the signal, sent by the program itself, its peers, or the kernel on its behalf
-  killed,        // by us: `cause` says why
+  exited,    // `code` is its exit code
+  signaled,  // `code` is the signal, sent by the program itself, its peers, or the kernel on its
+             // behalf
+  killed,    // by us: `cause` says why
   start_failed,  // it could not be executed: `error_number`
   setup_failed,  // the cell could not be made: `step`, `error_number`
 };
@@ -64,8 +66,8 @@ struct Facts {
   std::uint16_t step_index = 0;
   bool has_memory_peak = false;
   bool has_processes_peak = false;
-  bool disk_full = false;    // the last byte was taken when the stage ended
-  bool inodes_full = false;  // likewise the last inode
+  bool disk_full = false;          // the last byte was taken when the stage ended
+  bool inodes_full = false;        // likewise the last inode
   bool file_size_reached = false;  // a file was as large as it may be
   std::uint8_t reserved[5] = {};
   std::uint64_t wall_us = 0;

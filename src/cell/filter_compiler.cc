@@ -1,6 +1,7 @@
 // Filter compiler: turns the table of filter_rules.h into BPF, once, when Retort is built.
 //
-// usage: make-filters OUTPUT    writes one C++ array a profile combination, for filter.cc to include
+// usage: make-filters OUTPUT    writes one C++ array a profile combination, for filter.cc to
+// include
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <seccomp.h>
@@ -124,7 +125,8 @@ std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
   seccomp_release(filter);
   const off_t size = ::lseek(memory.get(), 0, SEEK_END);
   std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size) die("pread");
+  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
+    die("pread");
   return program;
 }
 
@@ -141,7 +143,8 @@ int main(int argc, char** argv) {
     if ((index & 4U) != 0) profiles.insert(Profile::inotify);
     out << "constexpr sock_filter kFilter" << index << "[] = {\n";
     for (const sock_filter& step : compile(profiles)) {
-      out << "{" << step.code << "," << unsigned{step.jt} << "," << unsigned{step.jf} << "," << step.k << "U},\n";
+      out << "{" << step.code << "," << unsigned{step.jt} << "," << unsigned{step.jf} << ","
+          << step.k << "U},\n";
     }
     out << "};\n";
   }

@@ -1,7 +1,9 @@
-// Filter rules: which system calls a program in a cell may make, as a table with a reason for each group.
+// Filter rules: which system calls a program in a cell may make, as a table with a reason for each
+// group.
 //
-// What is in no group answers ENOSYS, so that libraries fall back to older calls. A foreign system-call interface
-// (i386, x32) kills the process. The table is compiled to BPF when Retort is built (filter_compiler.cc).
+// What is in no group answers ENOSYS, so that libraries fall back to older calls. A foreign
+// system-call interface (i386, x32) kills the process. The table is compiled to BPF when Retort is
+// built (filter_compiler.cc).
 #pragma once
 
 #include <cstdint>
@@ -24,16 +26,17 @@ enum class Compare : std::uint8_t { equal, less, greater, masked_equal };
 
 // One condition on an argument. masked_equal: (argument & mask) == value.
 struct Condition {
-  unsigned argument;
-  Compare compare;
-  std::uint64_t value;
+  unsigned argument = 0;
+  Compare compare = Compare::equal;
+  std::uint64_t value = 0;
   std::uint64_t mask = 0;
 };
 
 struct Rule {
-  std::string_view calls;                         // names, separated by spaces
-  std::span<const Condition> all = {};            // every one must hold
-  std::span<const std::uint64_t> one_of = {};     // and argument `one_of_argument`, as 32 bits, must be one of these
+  std::string_view calls;               // names, separated by spaces
+  std::span<const Condition> all = {};  // every one must hold
+  // And argument `one_of_argument`, as 32 bits, must be one of these.
+  std::span<const std::uint64_t> one_of = {};
   unsigned one_of_argument = 0;
 };
 

@@ -12,10 +12,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <gtest/gtest.h>
-
 #include <csignal>
 #include <functional>
+
+#include <gtest/gtest.h>
 
 #include "kernel/credentials.h"
 #include "kernel/seccomp.h"
@@ -23,11 +23,13 @@
 namespace retort::cell {
 namespace {
 
-// The errno that `attempt` ends with under the filter, 0 when it succeeds; 1000 + signal when it is killed.
+// The errno that `attempt` ends with under the filter, 0 when it succeeds; 1000 + signal when it is
+// killed.
 int under_filter(Network network, std::uint32_t add_ons, const std::function<long()>& attempt) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!kernel::forbid_new_privileges() || !kernel::load_filter(filter_for(network, add_ons))) ::_exit(255);
+    if (!kernel::forbid_new_privileges() || !kernel::load_filter(filter_for(network, add_ons)))
+      ::_exit(255);
     errno = 0;
     ::_exit(attempt() < 0 ? errno : 0);
   }
@@ -36,7 +38,9 @@ int under_filter(Network network, std::uint32_t add_ons, const std::function<lon
   return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int refused(const std::function<long()>& attempt) { return under_filter(Network::loopback, kNoAddOn, attempt); }
+int refused(const std::function<long()>& attempt) {
+  return under_filter(Network::loopback, kNoAddOn, attempt);
+}
 
 TEST(Filter, LetsAnOrdinaryProgramWork) {
   EXPECT_EQ(refused([] { return ::syscall(SYS_getpid); }), 0);
@@ -45,7 +49,8 @@ TEST(Filter, LetsAnOrdinaryProgramWork) {
 }
 
 TEST(Filter, AllowsNoNewNamespace) {
-  EXPECT_EQ(refused([] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }),
+            ENOSYS);
   EXPECT_EQ(refused([] { return ::syscall(SYS_clone3, nullptr, 0); }), ENOSYS);
   EXPECT_EQ(refused([] { return ::unshare(CLONE_NEWUSER); }), EPERM);
   EXPECT_EQ(refused([] { return ::setns(0, 0); }), EPERM);
@@ -84,7 +89,9 @@ TEST(Filter, OpensInternetSocketsOnlyWithLoopback) {
   for (const Network network : {Network::none, Network::loopback}) {
     EXPECT_EQ(under_filter(network, kNoAddOn, [] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }), 0);
     for (const int family : {AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG}) {
-      EXPECT_EQ(under_filter(network, kNoAddOn, [=] { return ::socket(family, SOCK_RAW, 0); }), ENOSYS) << family;
+      EXPECT_EQ(under_filter(network, kNoAddOn, [=] { return ::socket(family, SOCK_RAW, 0); }),
+                ENOSYS)
+          << family;
     }
   }
   EXPECT_EQ(refused([] { return ::socket(AF_INET, SOCK_RAW, 1); }), ENOSYS);
@@ -92,10 +99,14 @@ TEST(Filter, OpensInternetSocketsOnlyWithLoopback) {
 
 TEST(Filter, RefusesDevicesAndHugePages) {
   EXPECT_EQ(refused([] { return ::mknod("/tmp/retort-filter-test", S_IFCHR | 0600, 0); }), ENOSYS);
-  EXPECT_EQ(refused([] {
-              return ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED ? -1 : 0;
-            }),
-            ENOSYS);
+  EXPECT_EQ(
+      refused([] {
+        return ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) ==
+                       MAP_FAILED
+                   ? -1
+                   : 0;
+      }),
+      ENOSYS);
 }
 
 TEST(Filter, GivesAddOnsOnlyWhenAsked) {
@@ -108,7 +119,8 @@ TEST(Filter, GivesAddOnsOnlyWhenAsked) {
 }
 
 TEST(Filter, MakesSyncASuccessThatDoesNothing) {
-  EXPECT_EQ(refused([] { return ::syscall(SYS_syncfs, -1); }), 0) << "a bad descriptor is not even looked at";
+  EXPECT_EQ(refused([] { return ::syscall(SYS_syncfs, -1); }), 0)
+      << "a bad descriptor is not even looked at";
 }
 
 }  // namespace

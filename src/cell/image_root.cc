@@ -1,9 +1,9 @@
-// Image root: what of /etc programs of the host's /usr cannot do without, and nothing that says which host it is.
+// Image root: what of /etc programs of the host's /usr cannot do without, and nothing that says
+// which host it is.
 #include "cell/image_root.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +11,8 @@
 #include <climits>
 #include <memory>
 #include <string>
+
+#include <fnmatch.h>
 
 #include "base/fd.h"
 #include "cell/mount_plan.h"
@@ -57,13 +59,28 @@ constexpr std::array kSynthetic = {
     TextFile{.path = "root/etc/hosts", .text = "127.0.0.1 localhost retort\n::1 localhost\n"},
     TextFile{.path = "root/etc/hostname", .text = "retort\n"},
     TextFile{.path = "root/etc/resolv.conf", .text = ""},
-    TextFile{.path = "root/etc/nsswitch.conf",
-             .text = "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"},
+    TextFile{
+        .path = "root/etc/nsswitch.conf",
+        .text = "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"},
 };
 
 constexpr std::array kFolders = {
-    "root", "usr", "empty", "new", "root/etc", "root/usr", "root/proc", "root/dev", "root/dev/shm",
-    "root/box", "root/tmp", "root/var", "root/var/tmp", "root/run", "root/etc/ssl", "root/etc/ssl/certs",
+    "root",
+    "usr",
+    "empty",
+    "new",
+    "root/etc",
+    "root/usr",
+    "root/proc",
+    "root/dev",
+    "root/dev/shm",
+    "root/box",
+    "root/tmp",
+    "root/var",
+    "root/var/tmp",
+    "root/run",
+    "root/etc/ssl",
+    "root/etc/ssl/certs",
 };
 
 struct Link {
@@ -87,7 +104,7 @@ Result<std::string> read_link(int directory, const std::string& name) {
 
 // Copies one entry; what not everyone may read, and what is no file, link or folder, is left out.
 Status copy_entry(int from, int to, const std::string& name, int depth) {
-  struct stat info {};
+  struct stat info{};
   if (::fstatat(from, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return os_error("stat", name);
   if (S_ISLNK(info.st_mode)) {
     RETORT_TRY(const auto target, read_link(from, name));
@@ -129,7 +146,8 @@ Status copy_etc() {
     }
   }
   // Java's trust store, which its configuration links to.
-  RETORT_TRY(const Fd certificates, kernel::open_at(AT_FDCWD, "root/etc/ssl/certs", O_PATH | O_DIRECTORY));
+  RETORT_TRY(const Fd certificates,
+             kernel::open_at(AT_FDCWD, "root/etc/ssl/certs", O_PATH | O_DIRECTORY));
   if (auto java = kernel::open_at(AT_FDCWD, "/etc/ssl/certs", O_PATH | O_DIRECTORY)) {
     if (::faccessat(java->get(), "java", R_OK, 0) == 0) {
       RETORT_CHECK(copy_entry(java->get(), certificates.get(), "java", 0));
@@ -141,14 +159,16 @@ Status copy_etc() {
 // /bin, /lib and their like: links into /usr on a merged system, which is what Debian 12 is.
 Status link_merged_folders() {
   for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
-    struct stat info {};
+    struct stat info{};
     const std::string path = "/" + std::string(name);
     if (::lstat(path.c_str(), &info) != 0) continue;
     if (!S_ISLNK(info.st_mode)) {
-      return Error{Fault::unsupported, path + " is not a link into /usr; install the package usrmerge", 0};
+      return Error{
+          Fault::unsupported, path + " is not a link into /usr; install the package usrmerge", 0};
     }
     RETORT_TRY(const auto target, read_link(AT_FDCWD, path));
-    if (::symlink(target.c_str(), ("root/" + std::string(name)).c_str()) != 0) return os_error("symlink", path);
+    if (::symlink(target.c_str(), ("root/" + std::string(name)).c_str()) != 0)
+      return os_error("symlink", path);
   }
   return {};
 }

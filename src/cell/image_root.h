@@ -5,9 +5,10 @@
 
 namespace retort::cell {
 
-// Prepares the current directory, which must be an empty file system of the caller's own mount namespace, as
-// mount_plan.h expects it: `root` with links, mount points and a synthetic /etc; `usr`, the host's /usr; `empty`; `new`.
-// Everything in it is readable by everyone: nothing secret may ever be put there.
+// Prepares the current directory, which must be an empty file system of the caller's own mount
+// namespace, as mount_plan.h expects it: `root` with links, mount points and a synthetic /etc;
+// `usr`, the host's /usr; `empty`; `new`. Everything in it is readable by everyone: nothing secret
+// may ever be put there.
 base::Status prepare_host_image();
 
 }  // namespace retort::cell

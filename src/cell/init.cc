@@ -1,7 +1,9 @@
-// Init: process 1 of a cell. Builds the cell from the inside, forks the program, reaps, and tells the keeper how it ended.
+// Init: process 1 of a cell. Builds the cell from the inside, forks the program, reaps, and tells
+// the keeper how it ended.
 //
-// It starts with every capability of the cell's user namespace and none outside it, holds nothing that a stranger may not
-// see, and gives up its capabilities before the program starts. When it ends, the kernel ends every process of the cell.
+// It starts with every capability of the cell's user namespace and none outside it, holds nothing
+// that a stranger may not see, and gives up its capabilities before the program starts. When it
+// ends, the kernel ends every process of the cell.
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -57,7 +59,10 @@ class Init {
   void must(const Status& status, Step step, std::uint16_t index = 0) {
     if (status) return;
     const int number = status.error().os_errno;
-    send({.word = Word::failed, .step = step, .index = index, .error_number = number != 0 ? number : EINVAL});
+    send({.word = Word::failed,
+          .step = step,
+          .index = index,
+          .error_number = number != 0 ? number : EINVAL});
     ::_exit(1);
   }
 
@@ -97,7 +102,8 @@ class Init {
         return kernel::attach(copied, AT_FDCWD, target);
       }
       case MountStep::Kind::folder: {
-        RETORT_TRY(const Fd copied, kernel::copy_mount(scratch_.get(), step.source, step.attributes));
+        RETORT_TRY(const Fd copied,
+                   kernel::copy_mount(scratch_.get(), step.source, step.attributes));
         return kernel::attach(copied, AT_FDCWD, target);
       }
     }
@@ -109,11 +115,13 @@ class Init {
     for (const ScratchFolder& folder : scratch_folders()) {
       RETORT_CHECK(kernel::make_directory(scratch_.get(), folder.name, 0700));
       const unsigned owner = folder.owned ? spec_.program_id : spec_.first_id;
-      if (::fchownat(scratch_.get(), folder.name, owner, owner, 0) != 0) return os_error("chown", folder.name);
-      if (::fchmodat(scratch_.get(), folder.name, folder.mode, 0) != 0) return os_error("chmod", folder.name);
+      if (::fchownat(scratch_.get(), folder.name, owner, owner, 0) != 0)
+        return os_error("chown", folder.name);
+      if (::fchmodat(scratch_.get(), folder.name, folder.mode, 0) != 0)
+        return os_error("chmod", folder.name);
     }
-    // A fresh tmpfs that is attached nowhere cannot be a source of copies on older kernels; give it a place that the
-    // change of root takes away.
+    // A fresh tmpfs that is attached nowhere cannot be a source of copies on older kernels; give it
+    // a place that the change of root takes away.
     return kernel::attach(scratch_, AT_FDCWD, kTemplateEmpty);
   }
 
@@ -140,7 +148,8 @@ class Init {
 
     Report report;
     const auto count = kernel::read_full(report_, std::as_writable_bytes(std::span(&report, 1)));
-    if (!count || *count != sizeof report) must(os_error("read", "", EPIPE), Step::start_program, 1);
+    if (!count || *count != sizeof report)
+      must(os_error("read", "", EPIPE), Step::start_program, 1);
     if (report.step != Step::ready) fail(report);
     bundle_.reset();
     const std::array descriptors = {scratch_.get(), start_pipe->write_end.get()};
@@ -148,15 +157,18 @@ class Init {
     scratch_.reset();
     start_pipe->write_end.reset();
 
-    // The end of the pipe means that the program was executed; the process says so when it could not be.
+    // The end of the pipe means that the program was executed; the process says so when it could
+    // not be.
     const auto more = kernel::read_full(report_, std::as_writable_bytes(std::span(&report, 1)));
     if (more && *more == sizeof report) fail(report);
     report_.reset();
-    send({.word = Word::started});
   }
 
   void fail(const Report& report) {
-    send({.word = Word::failed, .step = report.step, .index = report.index, .error_number = report.error_number});
+    send({.word = Word::failed,
+          .step = report.step,
+          .index = report.index,
+          .error_number = report.error_number});
     ::_exit(1);
   }
 
@@ -170,7 +182,8 @@ class Init {
       rusage usage{};
       ::getrusage(RUSAGE_CHILDREN, &usage);
       const auto micros = [](const timeval& time) {
-        return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+        return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+               static_cast<std::uint64_t>(time.tv_usec);
       };
       const bool signaled = WIFSIGNALED(status);
       send({.word = Word::ended,
@@ -194,6 +207,8 @@ class Init {
 
 }  // namespace
 
-int run_init() { return Init(Fd(kInitSocket)).run(); }
+int run_init() {
+  return Init(Fd(kInitSocket)).run();
+}
 
 }  // namespace retort::cell

@@ -20,7 +20,8 @@ constexpr std::array<LimitInfo, kLimitCount> kInfos = {{
     {.limit = Limit::extra_time,
      .name = "extra_time",
      .json = "extra_time_us",
-     .meaning = "grace past cpu_time before the kill, so that the result shows by how much it was over",
+     .meaning =
+         "grace past cpu_time before the kill, so that the result shows by how much it was over",
      .smallest = "0s",
      .largest = "10min"},
     {.limit = Limit::memory,
@@ -125,9 +126,13 @@ Limits compile_defaults() {
   return limits;
 }
 
-const std::array<LimitInfo, kLimitCount>& limit_infos() { return kInfos; }
+const std::array<LimitInfo, kLimitCount>& limit_infos() {
+  return kInfos;
+}
 
-const LimitInfo& info_of(Limit limit) { return kInfos.at(static_cast<std::size_t>(limit)); }
+const LimitInfo& info_of(Limit limit) {
+  return kInfos.at(static_cast<std::size_t>(limit));
+}
 
 std::optional<Limit> find_limit(std::string_view name) {
   for (const LimitInfo& info : kInfos) {

@@ -20,16 +20,16 @@ enum class Network : std::uint8_t {
 };
 
 struct Limits {
-  Duration cpu_time{10'000'000};    // user + system of the whole process tree
-  Duration wall_time{30'000'000};   // by the monotonic clock, from the program's start
-  Duration extra_time{500'000};     // grace past cpu_time before the kill
-  ByteSize memory = 512_MiB;        // all memory of the tree, kernel memory and tmpfs included; no swap
-  std::optional<ByteSize> stack;    // RLIMIT_STACK; as much as `memory` when not given
-  std::uint32_t processes = 128;    // processes and threads at one time
-  std::uint32_t open_files = 1024;  // per process
-  ByteSize file_size = 128_MiB;     // each file written
-  ByteSize disk = 256_MiB;          // bytes in everything that the cell can write
-  std::uint32_t disk_inodes = 16'384;  // files and directories in everything that the cell can write
+  Duration cpu_time{10'000'000};   // user + system of the whole process tree
+  Duration wall_time{30'000'000};  // by the monotonic clock, from the program's start
+  Duration extra_time{500'000};    // grace past cpu_time before the kill
+  ByteSize memory = 512_MiB;  // all memory of the tree, kernel memory and tmpfs included; no swap
+  std::optional<ByteSize> stack;       // RLIMIT_STACK; as much as `memory` when not given
+  std::uint32_t processes = 128;       // processes and threads at one time
+  std::uint32_t open_files = 1024;     // per process
+  ByteSize file_size = 128_MiB;        // each file written
+  ByteSize disk = 256_MiB;             // bytes in everything that the cell can write
+  std::uint32_t disk_inodes = 16'384;  // files and directories there
   ByteSize output = 16_MiB;            // stdout and stderr each
   Network network = Network::loopback;
 
@@ -70,8 +70,9 @@ const std::array<LimitInfo, kLimitCount>& limit_infos();
 const LimitInfo& info_of(Limit limit);
 std::optional<Limit> find_limit(std::string_view name);
 
-// Sets one limit from text with a unit ("cpu_time", "2s"); counts are plain numbers; `network` is "none" or
-// "loopback". Errors (Fault::invalid) name the limit and the bound: nothing is clamped, and 0 is never "unlimited".
+// Sets one limit from text with a unit ("cpu_time", "2s"); counts are plain numbers; `network` is
+// "none" or "loopback". Errors (Fault::invalid) name the limit and the bound: nothing is clamped,
+// and 0 is never "unlimited".
 Status set_limit(Limits& limits, std::string_view name, std::string_view text);
 
 // The value of one limit as text that set_limit reads back.

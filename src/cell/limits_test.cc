@@ -27,7 +27,8 @@ TEST(SetLimit, TakesEachBoundAndRefusesWhatIsOutside) {
     const auto over = set_limit(limits, info.name, "9" + std::string(info.largest));
     ASSERT_FALSE(over) << info.name;
     EXPECT_NE(over.error().what.find(info.name), std::string::npos);
-    EXPECT_NE(over.error().what.find(info.largest), std::string::npos) << "the bound is named: " << over.error().what;
+    EXPECT_NE(over.error().what.find(info.largest), std::string::npos)
+        << "the bound is named: " << over.error().what;
     EXPECT_EQ(limit_text(limits, info.limit), info.largest) << "a refused value changes nothing";
   }
 }

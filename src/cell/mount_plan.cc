@@ -6,7 +6,8 @@ namespace {
 
 constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-// A private overlay gives the cell inodes of its own: locks, leases and watches on the image's files meet nobody else's.
+// A private overlay gives the cell inodes of its own: locks, leases and watches on the image's
+// files meet nobody else's.
 MountStep image_layer(Step step, const std::string& lower, const std::string& target) {
   return {.step = step,
           .kind = MountStep::Kind::filesystem,
@@ -39,7 +40,8 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
   std::vector<MountStep> plan;
   plan.push_back(image_layer(Step::root, kTemplateRoot, "/"));
   plan.push_back(image_layer(Step::usr, kTemplateUsr, "/usr"));
-  // hidepid: other ids' processes, retort-init among them, are not listed; subset: nothing about the host.
+  // hidepid: other ids' processes, retort-init among them, are not listed; subset: nothing about
+  // the host.
   plan.push_back({.step = Step::proc,
                   .kind = MountStep::Kind::filesystem,
                   .type = "proc",
@@ -47,7 +49,8 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
                   .target = "/proc",
                   .options = {{"source", "proc"}, {"subset", "pid"}, {"hidepid", "invisible"}},
                   .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC});
-  for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+  for (const char* device :
+       {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
     plan.push_back({.step = Step::devices,
                     .kind = MountStep::Kind::copy,
                     .type = "",
@@ -56,7 +59,8 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
                     .options = {},
                     .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
   }
-  // One file system for all that can be written: one budget of bytes and inodes, charged to the cell's memory.
+  // One file system for all that can be written: one budget of bytes and inodes, charged to the
+  // cell's memory.
   plan.push_back({.step = Step::scratch,
                   .kind = MountStep::Kind::filesystem,
                   .type = "tmpfs",

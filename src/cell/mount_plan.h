@@ -1,4 +1,5 @@
-// Mount plan: the cell's file system as an ordered list of mounts. Pure, so that a test can read it.
+// Mount plan: the cell's file system as an ordered list of mounts. Pure, so that a test can read
+// it.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace retort::cell {
 // What the keeper prepared in init's working directory: see image_root.h.
 constexpr const char* kTemplateRoot = "root";    // the root without /usr
 constexpr const char* kTemplateUsr = "usr";      // the image's /usr
-constexpr const char* kTemplateEmpty = "empty";  // an overlay wants two layers where it has nothing to write to
+constexpr const char* kTemplateEmpty = "empty";  // the second layer that a read-only overlay wants
 constexpr const char* kNewRoot = "new";          // where the cell's root is put together
 
 // Where the program starts; its home.

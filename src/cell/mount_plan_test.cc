@@ -1,9 +1,9 @@
 // Mount plan: the order and the flags that the cell's isolation rests on.
 #include "cell/mount_plan.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace retort::cell {
 namespace {
@@ -17,7 +17,8 @@ TEST(MountPlan, PutsTheRootFirst) {
 }
 
 TEST(MountPlan, NeverMountsAnythingThatSetUserIdBitsWorkOn) {
-  for (const MountStep& step : mount_plan(kSpec)) EXPECT_NE(step.attributes & MOUNT_ATTR_NOSUID, 0U) << step.target;
+  for (const MountStep& step : mount_plan(kSpec))
+    EXPECT_NE(step.attributes & MOUNT_ATTR_NOSUID, 0U) << step.target;
 }
 
 TEST(MountPlan, MountsTheImageReadOnlyUnderAnOverlay) {
@@ -44,17 +45,25 @@ TEST(MountPlan, GivesEverythingWritableOneBudget) {
   const auto tmpfs = std::ranges::find(plan, "tmpfs", &MountStep::type);
   ASSERT_NE(tmpfs, plan.end());
   EXPECT_EQ(std::ranges::count(plan, "tmpfs", &MountStep::type), 1);
-  EXPECT_NE(std::ranges::find(tmpfs->options, std::pair<std::string, std::string>("size", "1048576")), tmpfs->options.end());
-  EXPECT_NE(std::ranges::find(tmpfs->options, std::pair<std::string, std::string>("nr_inodes", "100")), tmpfs->options.end());
-  for (auto step = tmpfs + 1; step != plan.end(); ++step) EXPECT_EQ(step->kind, MountStep::Kind::folder);
+  EXPECT_NE(
+      std::ranges::find(tmpfs->options, std::pair<std::string, std::string>("size", "1048576")),
+      tmpfs->options.end());
+  EXPECT_NE(
+      std::ranges::find(tmpfs->options, std::pair<std::string, std::string>("nr_inodes", "100")),
+      tmpfs->options.end());
+  for (auto step = tmpfs + 1; step != plan.end(); ++step)
+    EXPECT_EQ(step->kind, MountStep::Kind::folder);
 }
 
 TEST(MountPlan, ShowsOnlyTheCellsOwnProcesses) {
   const auto plan = mount_plan(kSpec);
   const auto proc = std::ranges::find(plan, "proc", &MountStep::type);
   ASSERT_NE(proc, plan.end());
-  EXPECT_NE(std::ranges::find(proc->options, std::pair<std::string, std::string>("subset", "pid")), proc->options.end());
-  EXPECT_NE(std::ranges::find(proc->options, std::pair<std::string, std::string>("hidepid", "invisible")), proc->options.end());
+  EXPECT_NE(std::ranges::find(proc->options, std::pair<std::string, std::string>("subset", "pid")),
+            proc->options.end());
+  EXPECT_NE(
+      std::ranges::find(proc->options, std::pair<std::string, std::string>("hidepid", "invisible")),
+      proc->options.end());
 }
 
 TEST(MountPlan, MountsNoSysAndNoControlGroups) {

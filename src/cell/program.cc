@@ -37,7 +37,8 @@ namespace {
 }
 
 void must(const Status& status, const Fd& report, Step step, std::uint16_t index = 0) {
-  if (!status) die(report, step, status.error().os_errno != 0 ? status.error().os_errno : EINVAL, index);
+  if (!status)
+    die(report, step, status.error().os_errno != 0 ? status.error().os_errno : EINVAL, index);
 }
 
 struct Words {
@@ -45,7 +46,8 @@ struct Words {
   std::vector<std::string> variables;
 };
 
-// Opens the folder that `name` lies in, making what is missing; leaves the last component in `name`.
+// Opens the folder that `name` lies in, making what is missing; leaves the last component in
+// `name`.
 Result<Fd> open_parent(const Fd& box, std::string& name) {
   RETORT_TRY(Fd folder, kernel::open_beneath(box, ".", O_PATH | O_DIRECTORY));
   for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/')) {
@@ -62,7 +64,8 @@ Status write_bundled_file(const Fd& box, BundleReader& reader, const RecordStart
   std::string name = record.name;
   RETORT_TRY(const Fd folder, open_parent(box, name));
   const mode_t mode = (record.mode & S_IXUSR) != 0 ? 0755 : 0644;
-  RETORT_TRY(const Fd file, kernel::open_beneath(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  RETORT_TRY(const Fd file,
+             kernel::open_beneath(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
   return reader.copy_to(record, file);
 }
 
@@ -118,7 +121,8 @@ struct ResourceLimit {
 Status lower(const ResourceLimit& wanted) {
   rlimit now{};
   if (::getrlimit(wanted.resource, &now) != 0) return os_error("getrlimit", "");
-  return kernel::set_resource_limit(wanted.resource, std::min<std::uint64_t>(wanted.value, now.rlim_max));
+  return kernel::set_resource_limit(wanted.resource,
+                                    std::min<std::uint64_t>(wanted.value, now.rlim_max));
 }
 
 }  // namespace
@@ -129,11 +133,15 @@ void become_program(const InitSpec& spec, const Fd& bundle, const Fd& start, con
   ::umask(022);
 
   auto words = unpack(bundle);
-  if (!words) die(report, Step::files, words.error().os_errno != 0 ? words.error().os_errno : EINVAL);
+  if (!words)
+    die(report, Step::files, words.error().os_errno != 0 ? words.error().os_errno : EINVAL);
   if (::chdir(kBox) != 0) die(report, Step::files, errno, 1);
 
   std::vector<ResourceLimit> limits = {
-      {RLIMIT_CORE, 0},
+      // 1 and not 0: with 0 a crash would still start the helper of a piped core_pattern, as root
+      // on
+      // the host (core(5)).
+      {RLIMIT_CORE, 1},
       {RLIMIT_NOFILE, spec.open_files},
       {RLIMIT_FSIZE, spec.file_size_bytes},
       {RLIMIT_STACK, spec.stack_bytes},
@@ -146,7 +154,8 @@ void become_program(const InitSpec& spec, const Fd& bundle, const Fd& start, con
   };
   if (spec.processes != 0) limits.push_back({RLIMIT_NPROC, spec.processes});
   std::uint16_t index = 0;
-  for (const ResourceLimit& limit : limits) must(lower(limit), report, Step::resource_limits, index++);
+  for (const ResourceLimit& limit : limits)
+    must(lower(limit), report, Step::resource_limits, index++);
 
   must(kernel::drop_all_capabilities(), report, Step::capabilities);
   must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);

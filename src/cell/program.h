@@ -6,8 +6,8 @@
 
 namespace retort::cell {
 
-// What the process tells retort-init through its report pipe, in one atomic write: ready, or the step that failed.
-// The pipe closes by itself when the program is executed.
+// What the process tells retort-init through its report pipe, in one atomic write: ready, or the
+// step that failed. The pipe closes by itself when the program is executed.
 struct Report {
   Step step = Step::none;  // Step::ready, or where it failed
   std::uint16_t index = 0;
@@ -15,8 +15,9 @@ struct Report {
 };
 static_assert(sizeof(Report) == 8);
 
-// In the fork of retort-init, in the finished cell: takes the program's id, writes the files of the bundle, gives up
-// everything else, reports, waits for one byte from `start`, and executes. Never returns: what is not wholly built does not run.
+// In the fork of retort-init, in the finished cell: takes the program's id, writes the files of the
+// bundle, gives up everything else, reports, waits for one byte from `start`, and executes. Never
+// returns: what is not wholly built does not run.
 [[noreturn]] void become_program(const InitSpec& spec,
                                  const base::Fd& bundle,
                                  const base::Fd& start,

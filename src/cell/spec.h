@@ -1,4 +1,5 @@
-// Spec: what the keeper tells retort-init to build, and what retort-init answers. Fixed layouts over SOCK_SEQPACKET.
+// Spec: what the keeper tells retort-init to build, and what retort-init answers. Fixed layouts
+// over SOCK_SEQPACKET.
 #pragma once
 
 #include <cstdint>
@@ -19,21 +20,23 @@ struct InitSpec {
   std::uint64_t disk_inodes = 0;
   std::uint64_t stack_bytes = 0;
   std::uint64_t file_size_bytes = 0;
-  std::uint64_t cpu_seconds = 0;  // RLIMIT_CPU: a backstop, and the only bound where there is no control group
+  // RLIMIT_CPU: a backstop, and the only bound where there is no control group.
+  std::uint64_t cpu_seconds = 0;
   std::uint32_t open_files = 0;
-  std::uint32_t processes = 0;  // RLIMIT_NPROC; 0: leave it (the id is shared with processes outside)
+  // RLIMIT_NPROC; 0: leave it (the id is shared with processes outside).
+  std::uint32_t processes = 0;
   std::uint32_t add_ons = 0;
-  std::uint32_t first_id = kInitId;      // of retort-init, inside
+  std::uint32_t first_id = kInitId;       // of retort-init, inside
   std::uint32_t program_id = kProgramId;  // of the program, inside
   Network network = Network::none;
   std::uint8_t reserved[3] = {};
 };
 
 enum class Word : std::uint32_t {
-  ready = 1,  // init: all is made; with the descriptors of the writable folder and of the start pipe
-  failed,     // init: step, index, errno
-  started,    // init: the program was executed
-  ended,      // init: the program is gone
+  ready =
+      1,   // init: all is made; with the descriptors of the writable folder and of the start pipe
+  failed,  // init: step, index, errno
+  ended,   // init: the program is gone
 };
 
 struct InitWord {
@@ -41,7 +44,7 @@ struct InitWord {
   Step step = Step::none;
   std::uint16_t index = 0;
   std::int32_t error_number = 0;
-  std::int32_t code = 0;       // exit code or signal
+  std::int32_t code = 0;  // exit code or signal
   std::uint8_t signaled = 0;
   std::uint8_t reserved[3] = {};
   std::uint64_t ended_at_us = 0;  // by the keeper's monotonic clock
@@ -57,9 +60,9 @@ constexpr int kInitSocket = 3;
 constexpr int kCollectFolder = 3;  // the writable folder
 constexpr int kCollectBundle = 4;  // the bundle that names what is wanted
 
-// main() of apps/retort-init.cc: process 1 of a cell ("retort-init"), the collector ("retort-init collect N M", at most
-// N bytes in M entries), or the same process when it only looks whether any file has reached N bytes ("retort-init
-// measure N", which ends with kFoundLarge when one has).
+// main() of apps/retort-init.cc: process 1 of a cell ("retort-init"), the collector ("retort-init
+// collect N M", at most N bytes in M entries), or the same process when it only looks whether any
+// file has reached N bytes ("retort-init measure N", which ends with kFoundLarge when one has).
 int run_init();
 int run_collector(std::uint64_t most_bytes, std::uint64_t most_entries);
 int run_measure(std::uint64_t bytes);

@@ -9,10 +9,20 @@
 namespace retort::cell {
 namespace {
 
-constexpr std::array<std::string_view, 14> kNames = {
-    "ok",           "compile_error", "nonzero_exit",  "signaled",    "cpu_time_limit",
-    "wall_time_limit", "memory_limit", "output_limit", "disk_limit", "process_limit",
-    "start_error",  "wrong_answer",  "cancelled",     "internal_error"};
+constexpr std::array<std::string_view, 14> kNames = {"ok",
+                                                     "compile_error",
+                                                     "nonzero_exit",
+                                                     "signaled",
+                                                     "cpu_time_limit",
+                                                     "wall_time_limit",
+                                                     "memory_limit",
+                                                     "output_limit",
+                                                     "disk_limit",
+                                                     "process_limit",
+                                                     "start_error",
+                                                     "wrong_answer",
+                                                     "cancelled",
+                                                     "internal_error"};
 
 std::string signal_text(int signal) {
   const char* name = ::sigabbrev_np(signal);
@@ -26,9 +36,13 @@ std::string over(Limit limit, const Limits& limits) {
 
 }  // namespace
 
-std::string_view outcome_name(Outcome outcome) { return kNames.at(static_cast<std::size_t>(outcome)); }
+std::string_view outcome_name(Outcome outcome) {
+  return kNames.at(static_cast<std::size_t>(outcome));
+}
 
-std::span<const std::string_view> outcome_names() { return kNames; }
+std::span<const std::string_view> outcome_names() {
+  return kNames;
+}
 
 std::optional<Outcome> find_outcome(std::string_view name) {
   const auto* const found = std::ranges::find(kNames, name);
@@ -75,21 +89,26 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
     return conclude(Outcome::internal_error,
                     std::string("could not ") + step_text(facts.step) + ": " +
                         ::strerrordesc_np(facts.error_number) + " (step " +
-                        std::to_string(static_cast<int>(facts.step)) + "." + std::to_string(facts.step_index) + ")");
+                        std::to_string(static_cast<int>(facts.step)) + "." +
+                        std::to_string(facts.step_index) + ")");
   }
-  if (facts.cause == Cause::cancelled) return conclude(Outcome::cancelled, "the job was ended before the program was");
+  if (facts.cause == Cause::cancelled)
+    return conclude(Outcome::cancelled, "the job was ended before the program was");
   if (facts.end == End::start_failed) {
-    return conclude(Outcome::start_error,
-                    std::string("the program could not be executed: ") + ::strerrordesc_np(facts.error_number));
+    return conclude(
+        Outcome::start_error,
+        std::string("the program could not be executed: ") + ::strerrordesc_np(facts.error_number));
   }
   if (hit(Limit::memory)) return conclude(Outcome::memory_limit, over(Limit::memory, limits));
   if (facts.cause == Cause::lost) return conclude(Outcome::internal_error, "retort-init was lost");
   if (output_over) return conclude(Outcome::output_limit, over(Limit::output, limits));
   if (hit(Limit::cpu_time)) return conclude(Outcome::cpu_time_limit, over(Limit::cpu_time, limits));
-  if (hit(Limit::wall_time)) return conclude(Outcome::wall_time_limit, over(Limit::wall_time, limits));
+  if (hit(Limit::wall_time))
+    return conclude(Outcome::wall_time_limit, over(Limit::wall_time, limits));
   if (file_size_hit && !clean) return conclude(Outcome::disk_limit, over(Limit::file_size, limits));
   if (disk_hit && !clean) {
-    return conclude(Outcome::disk_limit, over(facts.inodes_full ? Limit::disk_inodes : Limit::disk, limits));
+    return conclude(Outcome::disk_limit,
+                    over(facts.inodes_full ? Limit::disk_inodes : Limit::disk, limits));
   }
   if (hit(Limit::processes) && !clean) {
     return conclude(Outcome::process_limit, over(Limit::processes, limits));

@@ -43,16 +43,14 @@ struct Verdict {
 };
 
 // Rules, first match decides the outcome:
-//   the cell could not be made                               internal_error (disk_limit when the files did not fit)
-//   the job was cancelled                                    cancelled
-//   it could not be executed                                 start_error
-//   the kernel killed for memory                             memory_limit
-//   more bytes on a stream than `output`                     output_limit
-//   CPU time over `cpu_time`, whoever ended the program      cpu_time_limit
-//   wall time over `wall_time`                               wall_time_limit
-//   SIGXFSZ; a full disk or file and not a clean exit        disk_limit
-//   forks were refused and not a clean exit                  process_limit
-//   a signal; an exit code other than 0; else                signaled; nonzero_exit; ok
+//   the cell could not be made                               internal_error (disk_limit when the
+//   files did not fit) the job was cancelled                                    cancelled it could
+//   not be executed                                 start_error the kernel killed for memory
+//   memory_limit more bytes on a stream than `output`                     output_limit CPU time
+//   over `cpu_time`, whoever ended the program      cpu_time_limit wall time over `wall_time`
+//   wall_time_limit SIGXFSZ; a full disk or file and not a clean exit        disk_limit forks were
+//   refused and not a clean exit                  process_limit a signal; an exit code other than
+//   0; else                signaled; nonzero_exit; ok
 Verdict judge(const Facts& facts, const Limits& limits, bool output_over);
 
 }  // namespace retort::cell

@@ -1,9 +1,9 @@
 // Verdict: each rule, and the order of the rules.
 #include "cell/verdict.h"
 
-#include <gtest/gtest.h>
-
 #include <csignal>
+
+#include <gtest/gtest.h>
 
 namespace retort::cell {
 namespace {
@@ -11,11 +11,19 @@ namespace {
 constexpr bool kOutputOver = true;
 constexpr bool kOutputWithin = false;
 
-Facts exited(int code) { return {.end = End::exited, .code = code}; }
-Facts signaled(int signal) { return {.end = End::signaled, .code = signal}; }
-Facts killed(Cause cause) { return {.end = End::killed, .cause = cause}; }
+Facts exited(int code) {
+  return {.end = End::exited, .code = code};
+}
+Facts signaled(int signal) {
+  return {.end = End::signaled, .code = signal};
+}
+Facts killed(Cause cause) {
+  return {.end = End::killed, .cause = cause};
+}
 
-std::uint64_t over(Duration limit) { return static_cast<std::uint64_t>(limit.count()) + 1; }
+std::uint64_t over(Duration limit) {
+  return static_cast<std::uint64_t>(limit.count()) + 1;
+}
 
 TEST(Judge, LeavesACleanExitAlone) {
   const Verdict verdict = judge(exited(0), Limits{}, kOutputWithin);
@@ -43,7 +51,8 @@ TEST(Judge, GoesByTheFigureAndNotByWhoWasFirst) {
   EXPECT_EQ(verdict.outcome, Outcome::cpu_time_limit) << "it ended by itself within extra_time";
   EXPECT_EQ(verdict.exit_code, 0);
   facts.cpu_us = static_cast<std::uint64_t>(limits.cpu_time.count());
-  EXPECT_EQ(judge(facts, limits, kOutputWithin).outcome, Outcome::ok) << "exactly the limit is within it";
+  EXPECT_EQ(judge(facts, limits, kOutputWithin).outcome, Outcome::ok)
+      << "exactly the limit is within it";
 }
 
 TEST(Judge, TellsCpuTimeFromWallTime) {
@@ -96,7 +105,8 @@ TEST(Judge, KnowsTheDiskAndTheFileSize) {
   EXPECT_EQ(large.limits_hit, std::vector{Limit::file_size});
   Facts reached = exited(0);
   reached.file_size_reached = true;
-  EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).outcome, Outcome::ok) << "it ignored the signal and went on";
+  EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).outcome, Outcome::ok)
+      << "it ignored the signal and went on";
   EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).limits_hit, std::vector{Limit::file_size});
   reached.code = 1;
   EXPECT_EQ(judge(reached, Limits{}, kOutputWithin).outcome, Outcome::disk_limit);

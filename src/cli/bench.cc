@@ -67,6 +67,7 @@ Result<BenchPair> measure(Workbench& bench,
                           const std::vector<std::string>& variables,
                           Interrupts& interrupts) {
   RETORT_TRY(const auto twin, BareTwin::prepare(bench_case, variables));
+  BenchPair pair;
   std::vector<Duration> cell_times;
   std::vector<Duration> setup_times;
   std::vector<Duration> bare_times;
@@ -77,17 +78,18 @@ Result<BenchPair> measure(Workbench& bench,
       if (interrupts.caught() != 0) return interrupted();
       RETORT_TRY(const Sample sample, in_cell ? run_in_cell(bench, bench_case) : twin->run());
       if (!sample.wrong.empty()) {
-        return BenchPair{.wrong = bench_case.title + (in_cell ? " in a cell: " : " bare: ") +
-                                  sample.wrong};
+        pair.wrong = bench_case.title + (in_cell ? " in a cell: " : " bare: ") + sample.wrong;
+        return pair;
       }
       if (i == 0) continue;
       (in_cell ? cell_times : bare_times).push_back(sample.took);
       if (in_cell) setup_times.push_back(sample.setup);
     }
   }
-  return BenchPair{.cell = figures_of(std::move(cell_times)),
-                   .bare = figures_of(std::move(bare_times)),
-                   .setup = figures_of(std::move(setup_times)).median};
+  pair.cell = figures_of(std::move(cell_times));
+  pair.bare = figures_of(std::move(bare_times));
+  pair.setup = figures_of(std::move(setup_times)).median;
+  return pair;
 }
 
 Result<int> bench_all(const BenchOptions& options,

@@ -68,6 +68,7 @@ class SpawnSettings {
 // For execve, which takes pointers to char that it does not write to.
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> result;
+  result.reserve(texts.size() + 1);
   for (const std::string& text : texts) result.push_back(const_cast<char*>(text.c_str()));
   result.push_back(nullptr);
   return result;
@@ -96,7 +97,7 @@ Result<Ended> spawn_and_wait(const std::string& folder,
   if (failed != 0) return os_error("posix_spawn", arguments.front(), failed);
   output.write_end.reset();
   Ended ended;
-  std::array<char, 4096> buffer;
+  std::array<char, 4096> buffer{};
   for (;;) {
     const ssize_t count = ::read(output.read_end.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
@@ -153,7 +154,9 @@ Status BareTwin::add(const runtime::StageSpec& spec,
       stage.variables.push_back(variable);
     }
   }
-  for (const auto& [name, value] : spec.env) stage.variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : spec.env) {
+    stage.variables.emplace_back(name).append("=").append(value);
+  }
   stages_.push_back(std::move(stage));
   return {};
 }
@@ -167,15 +170,17 @@ Result<Sample> BareTwin::run() {
       if (error) return os_error("remove", artefact, error.value());
     }
   }
-  const Duration started = monotonic_now();
+  Sample sample;
   Ended ended;
+  const Duration started = monotonic_now();
   for (const Stage& stage : stages_) {
     RETORT_TRY(ended, spawn_and_wait(folder_, stage.arguments, stage.variables));
     if (ended.status != 0) {
-      return Sample{.wrong = stage.arguments.front() + ": " + end_text(ended.status)};
+      sample.wrong = stage.arguments.front() + ": " + end_text(ended.status);
+      return sample;
     }
   }
-  Sample sample{.took = monotonic_now() - started};
+  sample.took = monotonic_now() - started;
   sample.wrong = answer_differs(ended.stdout_bytes, case_);
   return sample;
 }

@@ -36,7 +36,9 @@ Result<std::string> read_nothing() {
 }
 
 BenchCase nothing_case() {
-  BenchCase result{.name = "nothing", .title = "nothing (static)"};
+  BenchCase result;
+  result.name = "nothing";
+  result.title = "nothing (static)";
   result.manifest.id = "nothing";
   result.manifest.run.command = {"./nothing"};
   if (auto program = read_nothing()) {
@@ -47,7 +49,16 @@ BenchCase nothing_case() {
   return result;
 }
 
-BenchCase language_case(const runtime::Catalogue& catalogue, BenchCase result) {
+// Prints "hello".
+BenchCase language_case(const runtime::Catalogue& catalogue,
+                        const std::string& name,
+                        const std::string& title,
+                        job::SourceFile source) {
+  BenchCase result;
+  result.name = name;
+  result.title = title;
+  result.source = std::move(source);
+  result.expected_stdout = "hello\n";
   const auto found = catalogue.find(result.name);
   if (!found) {
     result.skipped = found.error().what;
@@ -83,22 +94,17 @@ std::vector<BenchCase> bench_cases(const runtime::Catalogue& catalogue,
                                    unsigned compile_runs) {
   std::vector<BenchCase> cases;
   cases.push_back(nothing_case());
-  cases.push_back(language_case(catalogue,
-                                {.name = "python",
-                                 .title = "Python hello",
-                                 .source = {.name = "hello.py", .content = kPython},
-                                 .expected_stdout = "hello\n"}));
-  cases.push_back(language_case(catalogue,
-                                {.name = "cpp",
-                                 .title = "C++ compile and run",
-                                 .source = {.name = "hello.cpp", .content = kCpp},
-                                 .expected_stdout = "hello\n"}));
+  cases.push_back(
+      language_case(catalogue, "python", "Python hello", {.name = "hello.py", .content = kPython}));
+  cases.push_back(language_case(
+      catalogue, "cpp", "C++ compile and run", {.name = "hello.cpp", .content = kCpp}));
   for (BenchCase& each : cases) each.runs = each.manifest.compile ? compile_runs : runs;
   return cases;
 }
 
 Result<std::vector<std::string>> cell_variables(Workbench& bench) {
-  BenchCase asker{.name = "variables", .title = "env", .source = {.name = "none", .content = ""}};
+  BenchCase asker;
+  asker.source = {.name = "none", .content = ""};
   asker.manifest.id = "variables";
   asker.manifest.run.command = {"/usr/bin/env", "--null"};
   RETORT_TRY(const auto result, bench.run(submission_of(asker, bench)));
@@ -118,7 +124,8 @@ Result<Sample> run_in_cell(Workbench& bench, const BenchCase& bench_case) {
   job::Submission submission = submission_of(bench_case, bench);
   const Duration started = monotonic_now();
   RETORT_TRY(const auto result, bench.run(std::move(submission)));
-  Sample sample{.took = monotonic_now() - started};
+  Sample sample;
+  sample.took = monotonic_now() - started;
   for (const job::StageResult& stage : result.stages) {
     sample.setup += Duration(static_cast<Duration::rep>(stage.facts.setup_us));
   }

@@ -16,11 +16,11 @@ namespace retort::cli {
 struct BenchCase {
   std::string name;   // in JSON
   std::string title;  // for people
-  runtime::Manifest manifest{};
-  job::SourceFile source{};
-  std::string expected_stdout{};
+  runtime::Manifest manifest;
+  job::SourceFile source;
+  std::string expected_stdout;
   unsigned runs = 0;
-  std::string skipped{};  // why it cannot run here; empty when it can
+  std::string skipped;  // why it cannot run here; empty when it can
 };
 
 std::vector<BenchCase> bench_cases(const runtime::Catalogue& catalogue,
@@ -31,7 +31,7 @@ std::vector<BenchCase> bench_cases(const runtime::Catalogue& catalogue,
 struct Sample {
   base::Duration took{};
   base::Duration setup{};  // of all stages, as they report it; in a cell only
-  std::string wrong{};     // what is wrong with the answer; empty when it is right
+  std::string wrong;       // what is wrong with the answer; empty when it is right
 };
 
 // What is wrong with what a case printed; empty when nothing is.

@@ -13,10 +13,10 @@ namespace retort::cli {
 
 // One case, measured both ways.
 struct BenchPair {
-  Figures cell{};
-  Figures bare{};
+  Figures cell;
+  Figures bare;
   base::Duration setup{};  // median, of all stages of a job
-  std::string wrong{};     // an answer that was not right ends the case; no figures then
+  std::string wrong;       // an answer that was not right ends the case; no figures then
 };
 
 class BenchReport {

@@ -16,7 +16,9 @@ namespace retort::cli {
 namespace {
 
 std::string limits_help() {
-  std::string text = "\nWhat follows -- are the program's arguments: retort run FILE… -- ARG…\n\nLimits (--limit and --compile-limit NAME=VALUE):\n";
+  std::string text =
+      "\nWhat follows -- are the program's arguments: retort run FILE… -- ARG…\n\nLimits (--limit "
+      "and --compile-limit NAME=VALUE):\n";
   for (const cell::LimitInfo& info : cell::limit_infos()) {
     std::string name(info.name);
     name.resize(13, ' ');
@@ -25,35 +27,50 @@ std::string limits_help() {
   text +=
       "\nTimes are written as 2s or 250ms, sizes as 256MiB or 64KiB, counts as plain numbers.\n"
       "What a runtime sets by itself: retort runtime info ID\n"
-      "\nExit codes: the program's own; 128 + signal when a signal ended it; 124 for a time limit, 137 for\n"
-      "memory, 153 for output or disk; 64 when the command line is wrong; 125 when Retort itself failed.\n"
+      "\nExit codes: the program's own; 128 + signal when a signal ended it; 124 for a time limit, "
+      "137 for\n"
+      "memory, 153 for output or disk; 64 when the command line is wrong; 125 when Retort itself "
+      "failed.\n"
       "With --json 0 whenever a result was reached.\n"
       "\nExamples:\n"
       "  retort run examples/hello.py\n"
-      "  retort run --limit cpu_time=2s --limit memory=64MiB --stdin numbers.txt sum.cpp -- --verbose\n"
+      "  retort run --limit cpu_time=2s --limit memory=64MiB --stdin numbers.txt sum.cpp -- "
+      "--verbose\n"
       "  retort run -l java --json src/\n";
   return text;
 }
 
 void add_run(CLI::App& app, RunOptions& options) {
-  app.add_option("-l,--language", options.language, "Runtime: LANG or LANG@VERSION; by default from the file's name")
+  app.add_option("-l,--language",
+                 options.language,
+                 "Runtime: LANG or LANG@VERSION; by default from the file's name")
       ->type_name("LANG");
-  app.add_option("files", options.files, "Source files, the main one first, or one folder")->required()->type_name("FILE");
-  app.add_option("--stdin", options.stdin_file, "Read the program's stdin from a file")->type_name("FILE");
-  app.add_option("-o,--output", options.output_folder, "Put the files that the program wrote into this folder")
+  app.add_option("files", options.files, "Source files, the main one first, or one folder")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--stdin", options.stdin_file, "Read the program's stdin from a file")
+      ->type_name("FILE");
+  app.add_option("-o,--output",
+                 options.output_folder,
+                 "Put the files that the program wrote into this folder")
       ->type_name("DIR");
   app.add_option("--limit", options.limits, "Set a limit of the run stage; may be given again")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  app.add_option("--compile-limit", options.compile_limits, "Set a limit of the compile stage; may be given again")
+  app.add_option("--compile-limit",
+                 options.compile_limits,
+                 "Set a limit of the compile stage; may be given again")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  app.add_option("--allow-unenforced", options.allow_unenforced,
+  app.add_option("--allow-unenforced",
+                 options.allow_unenforced,
                  "Go without these limits where the host cannot enforce them")
       ->delimiter(',')
       ->type_name("NAME,…")
       ->allow_extra_args(false);
-  app.add_flag("--json", options.json, "Print the whole result as JSON instead of passing the streams through");
+  app.add_flag("--json",
+               options.json,
+               "Print the whole result as JSON instead of passing the streams through");
   app.footer(limits_help());
 }
 
@@ -68,7 +85,8 @@ int run_command_line(int argc, char** argv) {
     words.erase(dashes, words.end());
   }
 
-  CLI::App app("Retort runs other people's code in a cell that can see and touch nothing else.", "retort");
+  CLI::App app("Retort runs other people's code in a cell that can see and touch nothing else.",
+               "retort");
   app.set_version_flag("--version", std::string("retort ") + RETORT_VERSION);
   app.require_subcommand(1);
   std::function<int()> command;
@@ -96,14 +114,18 @@ int run_command_line(int argc, char** argv) {
   test->callback([&] { command = [&] { return runtime_test(runtime_options); }; });
 
   DoctorOptions doctor_options;
-  auto* doctor_command = app.add_subcommand("doctor", "What this host can enforce, what not, and the command that mends it");
+  auto* doctor_command = app.add_subcommand(
+      "doctor", "What this host can enforce, what not, and the command that mends it");
   doctor_command->add_flag("--json", doctor_options.json, "As JSON");
   doctor_command->callback([&] { command = [&] { return doctor(doctor_options); }; });
 
   BenchOptions bench_options;
-  auto* bench_command = app.add_subcommand("bench", "What a cell costs on this machine, next to a bare process");
-  bench_command->add_option("--runs", bench_options.runs, "Runs of each quick case")->check(CLI::Range(1, 100'000));
-  bench_command->add_option("--compile-runs", bench_options.compile_runs, "Runs of the C++ compile")->check(CLI::Range(1, 10'000));
+  auto* bench_command =
+      app.add_subcommand("bench", "What a cell costs on this machine, next to a bare process");
+  bench_command->add_option("--runs", bench_options.runs, "Runs of each quick case")
+      ->check(CLI::Range(1, 100'000));
+  bench_command->add_option("--compile-runs", bench_options.compile_runs, "Runs of the C++ compile")
+      ->check(CLI::Range(1, 10'000));
   bench_command->add_flag("--json", bench_options.json, "As JSON");
   bench_command->callback([&] { command = [&] { return bench(bench_options); }; });
 

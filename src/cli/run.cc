@@ -36,7 +36,8 @@ constexpr std::size_t kMostFiles = 10'000;
 constexpr std::size_t kLargestSource = 256U << 20U;
 
 Result<job::SourceFile> read_source(const std::string& path, const std::string& name) {
-  if (auto valid = runtime::validate_file_name(name); !valid) return valid.error().within(base::printable(path));
+  if (auto valid = runtime::validate_file_name(name); !valid)
+    return valid.error().within(base::printable(path));
   RETORT_TRY(std::string content, kernel::read_small_file(AT_FDCWD, path, kLargestSource));
   const bool executable = ::access(path.c_str(), X_OK) == 0;
   return job::SourceFile{.name = name, .content = std::move(content), .executable = executable};
@@ -46,18 +47,23 @@ Result<job::SourceFile> read_source(const std::string& path, const std::string& 
 Status read_folder(const fs::path& folder, std::vector<job::SourceFile>& sources) {
   std::error_code error;
   std::vector<fs::path> paths;
-  for (auto walk = fs::recursive_directory_iterator(folder, error); !error && walk != fs::recursive_directory_iterator();
+  for (auto walk = fs::recursive_directory_iterator(folder, error);
+       !error && walk != fs::recursive_directory_iterator();
        walk.increment(error)) {
     if (walk->is_symlink() || !walk->is_regular_file()) continue;
     paths.push_back(walk->path());
     if (paths.size() > kMostFiles) {
-      return Error{Fault::invalid, folder.string() + ": more than " + std::to_string(kMostFiles) + " files", 0};
+      return Error{Fault::invalid,
+                   folder.string() + ": more than " + std::to_string(kMostFiles) + " files",
+                   0};
     }
   }
-  if (error) return Error{Fault::denied, "read " + folder.string() + ": " + error.message(), error.value()};
+  if (error)
+    return Error{Fault::denied, "read " + folder.string() + ": " + error.message(), error.value()};
   std::ranges::sort(paths);
   for (const fs::path& path : paths) {
-    RETORT_TRY(auto source, read_source(path.string(), path.lexically_relative(folder).generic_string()));
+    RETORT_TRY(auto source,
+               read_source(path.string(), path.lexically_relative(folder).generic_string()));
     sources.push_back(std::move(source));
   }
   return {};
@@ -75,7 +81,9 @@ Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>
     sources.push_back(std::move(source));
   }
   for (auto first = sources.begin(); first != sources.end(); ++first) {
-    if (std::find_if(first + 1, sources.end(), [&](const auto& other) { return other.name == first->name; }) != sources.end()) {
+    if (std::find_if(first + 1, sources.end(), [&](const auto& other) {
+          return other.name == first->name;
+        }) != sources.end()) {
       return Error{Fault::invalid, "two files are named " + base::printable(first->name), 0};
     }
   }
@@ -83,18 +91,25 @@ Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>
   return sources;
 }
 
-// Of a folder's files the main one comes first: named as the manifest's, or the only one of its language.
-Status put_main_first(std::vector<job::SourceFile>& sources, const runtime::Manifest& manifest, bool from_folder) {
+// Of a folder's files the main one comes first: named as the manifest's, or the only one of its
+// language.
+Status put_main_first(std::vector<job::SourceFile>& sources,
+                      const runtime::Manifest& manifest,
+                      bool from_folder) {
   if (!from_folder) return {};
   auto main = std::ranges::find(sources, manifest.main, &job::SourceFile::name);
   if (main == sources.end()) {
     const auto is_source = [&](const job::SourceFile& file) {
       return std::ranges::count(manifest.extensions, runtime::extension_of(file.name)) > 0;
     };
-    if (std::ranges::count_if(sources, is_source) == 1) main = std::ranges::find_if(sources, is_source);
+    if (std::ranges::count_if(sources, is_source) == 1)
+      main = std::ranges::find_if(sources, is_source);
   }
   if (main == sources.end()) {
-    return Error{Fault::invalid, "the folder has no file named " + manifest.main + ", where " + manifest.name + " begins", 0};
+    return Error{
+        Fault::invalid,
+        "the folder has no file named " + manifest.main + ", where " + manifest.name + " begins",
+        0};
   }
   std::rotate(sources.begin(), main, main + 1);
   return {};
@@ -114,13 +129,17 @@ Result<const runtime::CatalogueEntry*> choose_runtime(const runtime::Catalogue& 
   return Error{Fault::internal, "no runtime", 0};
 }
 
-Status check_version(Workbench& bench, const RunOptions& options, const runtime::Manifest& manifest) {
+Status check_version(Workbench& bench,
+                     const RunOptions& options,
+                     const runtime::Manifest& manifest) {
   if (options.language.empty()) return {};
   RETORT_TRY(const auto request, runtime::parse_language(options.language));
   if (request.version.empty()) return {};
   RETORT_TRY(const auto version, find_version(bench, manifest));
   if (runtime::is_version_match(version, request.version)) return {};
-  return Error{Fault::not_found, manifest.id + " is here in version " + version + ", not " + request.version, 0};
+  return Error{Fault::not_found,
+               manifest.id + " is here in version " + version + ", not " + request.version,
+               0};
 }
 
 Result<std::uint32_t> parse_unenforced(const std::vector<std::string>& names) {
@@ -138,10 +157,12 @@ Status check_enforceable(const keeper::Abilities& abilities, std::uint32_t allow
   if (missing == 0) return {};
   std::string names;
   for (const cell::LimitInfo& info : cell::limit_infos()) {
-    if ((missing >> static_cast<unsigned>(info.limit) & 1U) != 0) names.append(names.empty() ? "" : ",").append(info.name);
+    if ((missing >> static_cast<unsigned>(info.limit) & 1U) != 0)
+      names.append(names.empty() ? "" : ",").append(info.name);
   }
   return Error{Fault::unsupported,
-               names + " cannot be enforced here: " + abilities.reason + "; to go without, say --allow-unenforced " + names,
+               names + " cannot be enforced here: " + abilities.reason +
+                   "; to go without, say --allow-unenforced " + names,
                0};
 }
 
@@ -181,17 +202,22 @@ int exit_code_of(const job::JobResult& result, int caught_signal) {
   return verdict.exit_code.value_or(kFailed);
 }
 
-// Diagnostics of the compiler, and one line on what stopped the program, to stderr; stdout is the program's.
+// Diagnostics of the compiler, and one line on what stopped the program, to stderr; stdout is the
+// program's.
 void tell(const job::JobResult& result) {
   const job::StageResult& last = result.stages.back();
   for (const job::StageResult& stage : result.stages) {
     if (stage.name != "compile") continue;
     const bool failed = &stage == &last;
     std::fwrite(stage.stderr_text.bytes.data(), 1, stage.stderr_text.bytes.size(), stderr);
-    if (failed) std::fwrite(stage.stdout_text.bytes.data(), 1, stage.stdout_text.bytes.size(), stderr);
+    if (failed)
+      std::fwrite(stage.stdout_text.bytes.data(), 1, stage.stdout_text.bytes.size(), stderr);
   }
   if (result.outcome != cell::Outcome::ok && result.outcome != cell::Outcome::nonzero_exit) {
-    std::fprintf(stderr, "retort: %s: %s\n", std::string(cell::outcome_name(result.outcome)).c_str(), result.message.c_str());
+    std::fprintf(stderr,
+                 "retort: %s: %s\n",
+                 std::string(cell::outcome_name(result.outcome)).c_str(),
+                 result.message.c_str());
   }
 }
 
@@ -216,7 +242,8 @@ Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& ca
   submission.args = options.args;
   submission.run_limits = manifest.run.limits;
   RETORT_CHECK(apply_limits(submission.run_limits, options.limits, "--limit"));
-  submission.compile_limits = manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
+  submission.compile_limits =
+      manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
   RETORT_CHECK(apply_limits(submission.compile_limits, options.compile_limits, "--compile-limit"));
   RETORT_TRY(submission.allow_unenforced, parse_unenforced(options.allow_unenforced));
   submission.collect_files = !options.output_folder.empty();
@@ -240,10 +267,13 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   RETORT_CHECK(check_version(bench, options, manifest));
 
   std::optional<Result<job::JobResult>> ended;
-  job::Job job(*bench.loop, *bench.keeper, std::move(prepared.submission), [&](Result<job::JobResult> result) {
-    ended.emplace(std::move(result));
-    bench.loop->stop();
-  });
+  job::Job job(*bench.loop,
+               *bench.keeper,
+               std::move(prepared.submission),
+               [&](Result<job::JobResult> result) {
+                 ended.emplace(std::move(result));
+                 bench.loop->stop();
+               });
   int caught = 0;
   RETORT_CHECK(bench.loop->watch(signals.get(), EPOLLIN, [&](auto) {
     signalfd_siginfo info{};
@@ -257,7 +287,9 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
 
   std::vector<job::OutputFile> files;
   if (result.files.is_open()) {
-    RETORT_TRY(files, job::write_output_files(result.files, job.submission().files, options.output_folder));
+    RETORT_TRY(
+        files,
+        job::write_output_files(result.files, job.submission().files, options.output_folder));
   }
   if (options.json) {
     std::puts(text::pretty(job::to_json(result, manifest.id, files)).c_str());
@@ -266,7 +298,10 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   tell(result);
   for (const job::OutputFile& file : files) {
     if (!file.refused.empty()) {
-      std::fprintf(stderr, "retort: %s was not collected: %s\n", base::printable(file.name).c_str(), file.refused.c_str());
+      std::fprintf(stderr,
+                   "retort: %s was not collected: %s\n",
+                   base::printable(file.name).c_str(),
+                   file.refused.c_str());
     }
   }
   return exit_code_of(result, caught);
@@ -278,9 +313,11 @@ int run(const RunOptions& options) {
   const auto catalogue = load_catalogue();
   if (!catalogue) return complain(catalogue.error());
   auto prepared = prepare(options, *catalogue);
-  if (!prepared) return complain(prepared.error(), prepared.error().fault == Fault::invalid ? kUsage : kFailed);
+  if (!prepared)
+    return complain(prepared.error(), prepared.error().fault == Fault::invalid ? kUsage : kFailed);
   const auto code = run_prepared(options, *std::move(prepared));
-  return code ? *code : complain(code.error(), code.error().fault == Fault::invalid ? kUsage : kFailed);
+  return code ? *code
+              : complain(code.error(), code.error().fault == Fault::invalid ? kUsage : kFailed);
 }
 
 }  // namespace retort::cli

@@ -1,4 +1,6 @@
 // retort runtime: ls, info and test.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -8,8 +10,6 @@
 #include "kernel/files.h"
 #include "runtime/command.h"
 #include "text/json.h"
-
-#include <fcntl.h>
 
 namespace retort::cli {
 
@@ -32,7 +32,8 @@ array words(const std::vector<std::string>& list) {
 
 object limits_of(const cell::Limits& limits) {
   object result;
-  for (const cell::LimitInfo& info : cell::limit_infos()) result[info.name] = cell::limit_text(limits, info.limit);
+  for (const cell::LimitInfo& info : cell::limit_infos())
+    result[info.name] = cell::limit_text(limits, info.limit);
   return result;
 }
 
@@ -62,50 +63,63 @@ std::string joined(const std::vector<std::string>& list) {
 
 void print_stage(const char* name, const runtime::StageSpec& stage) {
   std::printf("%s\n  command     %s\n", name, joined(stage.command).c_str());
-  for (const auto& [variable, value] : stage.env) std::printf("  %-11s %s\n", variable.c_str(), value.c_str());
+  for (const auto& [variable, value] : stage.env)
+    std::printf("  %-11s %s\n", variable.c_str(), value.c_str());
   for (const cell::LimitInfo& info : cell::limit_infos()) {
-    std::printf("  %-11s %s\n", std::string(info.name).c_str(), cell::limit_text(stage.limits, info.limit).c_str());
+    std::printf("  %-11s %s\n",
+                std::string(info.name).c_str(),
+                cell::limit_text(stage.limits, info.limit).c_str());
   }
 }
 
-// Versions are asked in cells; where no cell can be made they are unknown, and the list is still of use.
+// Versions are asked in cells; where no cell can be made they are unknown, and the list is still of
+// use.
 std::string version_or_nothing(Result<Workbench>& bench, const runtime::CatalogueEntry& entry) {
   if (!bench || !entry.is_available()) return {};
   return find_version(*bench, entry.manifest).value_or("");
 }
 
-Result<job::Submission> submission_of(const runtime::Manifest& manifest, const runtime::Sample& sample) {
+Result<job::Submission> submission_of(const runtime::Manifest& manifest,
+                                      const runtime::Sample& sample) {
   job::Submission submission;
   submission.runtime = &manifest;
   for (const std::string& file : sample.files) {
     RETORT_TRY(std::string name, runtime::submitted_name(sample, file));
-    RETORT_TRY(std::string content, kernel::read_small_file(AT_FDCWD, manifest.folder + "/" + file, kLargestSample));
+    RETORT_TRY(std::string content,
+               kernel::read_small_file(AT_FDCWD, manifest.folder + "/" + file, kLargestSample));
     submission.files.push_back({.name = std::move(name), .content = std::move(content)});
   }
   submission.args = sample.args;
   submission.run_limits = manifest.run.limits;
-  submission.compile_limits = manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
+  submission.compile_limits =
+      manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
   submission.streams.stdin_text = sample.stdin_text;
   return submission;
 }
 
 // What differs from what the manifest promises; empty when nothing does.
-Result<std::string> differences(Workbench& bench, const runtime::Manifest& manifest, const runtime::Sample& sample) {
+Result<std::string> differences(Workbench& bench,
+                                const runtime::Manifest& manifest,
+                                const runtime::Sample& sample) {
   RETORT_TRY(auto submission, submission_of(manifest, sample));
   submission.allow_unenforced = bench.keeper->abilities().unenforceable;
   RETORT_TRY(const auto result, bench.run(std::move(submission)));
   std::string found;
-  const auto note = [&](const std::string& what) { found.append("    ").append(what).append("\n"); };
+  const auto note = [&](const std::string& what) {
+    found.append("    ").append(what).append("\n");
+  };
   const std::string status(cell::outcome_name(result.outcome));
   const job::StageResult& last = result.stages.back();
-  if (status != sample.status) note("status " + status + " (" + result.message + "), expected " + sample.status);
+  if (status != sample.status)
+    note("status " + status + " (" + result.message + "), expected " + sample.status);
   if (last.name == "run" && last.stdout_text.bytes != sample.stdout_text) {
     note("stdout \"" + base::printable(last.stdout_text.bytes.substr(0, 200)) + "\", expected \"" +
          base::printable(sample.stdout_text.substr(0, 200)) + "\"");
   }
   if (sample.exit_code && last.verdict.exit_code != sample.exit_code) {
-    note("exit code " + (last.verdict.exit_code ? std::to_string(*last.verdict.exit_code) : "none") + ", expected " +
-         std::to_string(*sample.exit_code));
+    note("exit code " +
+         (last.verdict.exit_code ? std::to_string(*last.verdict.exit_code) : "none") +
+         ", expected " + std::to_string(*sample.exit_code));
   }
   if (!found.empty() && !last.stderr_text.bytes.empty()) {
     note("stderr \"" + base::printable(last.stderr_text.bytes.substr(0, 400)) + "\"");
@@ -120,7 +134,8 @@ int runtime_ls(const RuntimeOptions& options) {
   if (!catalogue) return complain(catalogue.error());
   auto bench = Workbench::open();
   array list;
-  if (!options.json) std::printf("%-12s %-24s %-10s %-18s %s\n", "ID", "NAME", "VERSION", "FILES", "STATUS");
+  if (!options.json)
+    std::printf("%-12s %-24s %-10s %-18s %s\n", "ID", "NAME", "VERSION", "FILES", "STATUS");
   for (const runtime::CatalogueEntry& entry : catalogue->entries()) {
     const std::string version = version_or_nothing(bench, entry);
     if (options.json) {
@@ -128,7 +143,8 @@ int runtime_ls(const RuntimeOptions& options) {
       continue;
     }
     std::string files;
-    for (const std::string& extension : entry.manifest.extensions) files.append(files.empty() ? "." : " .").append(extension);
+    for (const std::string& extension : entry.manifest.extensions)
+      files.append(files.empty() ? "." : " .").append(extension);
     std::printf("%-12s %-24s %-10s %-18s %s\n",
                 entry.manifest.id.c_str(),
                 entry.manifest.name.c_str(),
@@ -159,7 +175,8 @@ int runtime_info(const RuntimeOptions& options) {
     } else {
       record["compile"] = nullptr;
     }
-    record["run"] = {{"command", words(manifest.run.command)}, {"limits", limits_of(manifest.run.limits)}};
+    record["run"] = {{"command", words(manifest.run.command)},
+                     {"limits", limits_of(manifest.run.limits)}};
     array samples;
     for (const runtime::Sample& sample : manifest.samples) samples.emplace_back(sample.name);
     record["samples"] = samples;
@@ -188,7 +205,8 @@ int runtime_test(const RuntimeOptions& options) {
     const auto found = catalogue->find(options.id);
     if (!found) return complain(found.error(), kUsage);
     if (!(*found)->is_available()) {
-      return complain(Error{Fault::not_found, (*found)->manifest.name + " " + (*found)->reason(), 0});
+      return complain(
+          Error{Fault::not_found, (*found)->manifest.name + " " + (*found)->reason(), 0});
     }
     chosen.push_back(*found);
   } else {
@@ -208,7 +226,11 @@ int runtime_test(const RuntimeOptions& options) {
       const auto found = differences(*bench, manifest, sample);
       if (!found) return complain(found.error());
       const bool ok = found->empty();
-      std::printf("%s  %s: %s\n%s", ok ? "ok  " : "FAIL", manifest.id.c_str(), sample.name.c_str(), found->c_str());
+      std::printf("%s  %s: %s\n%s",
+                  ok ? "ok  " : "FAIL",
+                  manifest.id.c_str(),
+                  sample.name.c_str(),
+                  found->c_str());
       ++(ok ? passed : failed);
     }
   }

@@ -41,7 +41,8 @@ Result<runtime::Catalogue> load_catalogue() {
 
 Result<std::string> find_version(Workbench& bench, const runtime::Manifest& manifest) {
   if (manifest.version_command.empty()) return std::string();
-  // The version command as a runtime of its own: the same cell, the same limits, no files that matter.
+  // The version command as a runtime of its own: the same cell, the same limits, no files that
+  // matter.
   runtime::Manifest asker;
   asker.id = manifest.id;
   asker.run = manifest.run;
@@ -60,14 +61,19 @@ Result<std::string> find_version(Workbench& bench, const runtime::Manifest& mani
   return runtime::version_in(stage.stdout_text.bytes + stage.stderr_text.bytes);
 }
 
-Status apply_limits(cell::Limits& limits, const std::vector<std::string>& settings, std::string_view option) {
+Status apply_limits(cell::Limits& limits,
+                    const std::vector<std::string>& settings,
+                    std::string_view option) {
   std::string faults;
   for (const std::string& setting : settings) {
     const std::size_t equals = setting.find('=');
-    const Status set = equals == std::string::npos
-                           ? Status(Error{Fault::invalid, "'" + setting + "' is not NAME=VALUE, as in cpu_time=2s", 0})
-                           : cell::set_limit(limits, setting.substr(0, equals), setting.substr(equals + 1));
-    if (!set) faults.append(faults.empty() ? "" : "; ").append(option).append(" ").append(set.error().what);
+    const Status set =
+        equals == std::string::npos
+            ? Status(Error{
+                  Fault::invalid, "'" + setting + "' is not NAME=VALUE, as in cpu_time=2s", 0})
+            : cell::set_limit(limits, setting.substr(0, equals), setting.substr(equals + 1));
+    if (!set)
+      faults.append(faults.empty() ? "" : "; ").append(option).append(" ").append(set.error().what);
   }
   if (!faults.empty()) return Error{Fault::invalid, faults, 0};
   return {};

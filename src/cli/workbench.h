@@ -22,13 +22,17 @@ struct Workbench {
   base::Result<job::JobResult> run(job::Submission submission);
 };
 
-// The folders of runtimes: $RETORT_RUNTIMES (separated by ':'), else the ones that came with this program.
+// The folders of runtimes: $RETORT_RUNTIMES (separated by ':'), else the ones that came with this
+// program.
 base::Result<runtime::Catalogue> load_catalogue();
 
-// The version that a runtime's own program states, found in a cell; empty when it has no version_command.
+// The version that a runtime's own program states, found in a cell; empty when it has no
+// version_command.
 base::Result<std::string> find_version(Workbench& bench, const runtime::Manifest& manifest);
 
 // Sets "name=value" texts over `limits`; every fault at once.
-base::Status apply_limits(cell::Limits& limits, const std::vector<std::string>& settings, std::string_view option);
+base::Status apply_limits(cell::Limits& limits,
+                          const std::vector<std::string>& settings,
+                          std::string_view option);
 
 }  // namespace retort::cli

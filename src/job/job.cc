@@ -23,13 +23,17 @@ using base::Status;
 namespace {
 
 // What every program finds; a manifest adds to it.
-const std::map<std::string, std::string> kVariables = {
-    {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", "/box"}, {"LANG", "C.UTF-8"}, {"TMPDIR", "/tmp"}};
+const std::map<std::string, std::string> kVariables = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
+                                                       {"HOME", "/box"},
+                                                       {"LANG", "C.UTF-8"},
+                                                       {"TMPDIR", "/tmp"}};
 
 constexpr std::uint64_t kMostCollectedEntries = 10'000;
 
 // The files and folders of a collected bundle, into another one. Returns their names.
-Result<std::set<std::string>> copy_artefacts(const Fd& collected, const Fd& out, cell::BundleWriter& writer) {
+Result<std::set<std::string>> copy_artefacts(const Fd& collected,
+                                             const Fd& out,
+                                             cell::BundleWriter& writer) {
   if (::lseek(collected.get(), 0, SEEK_SET) != 0) return base::os_error("lseek", "");
   cell::BundleReader reader(collected);
   std::set<std::string> names;
@@ -48,7 +52,8 @@ Result<std::set<std::string>> copy_artefacts(const Fd& collected, const Fd& out,
         break;
       case cell::Record::refused: {
         RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
-        return Error{Fault::invalid, "the compiler's output " + record.name + " was not taken: " + why, 0};
+        return Error{
+            Fault::invalid, "the compiler's output " + record.name + " was not taken: " + why, 0};
       }
       default:
         return Error{Fault::internal, "a collected bundle with a foreign record", 0};
@@ -73,12 +78,14 @@ void Job::cancel() {
   if (stage_) stage_->cancel();
 }
 
-Result<std::vector<std::string>> Job::command_for(const runtime::StageSpec& stage, bool is_run) const {
-  runtime::CommandInputs inputs{.main_file = submission_.files.front().name,
-                                .files = {},
-                                .extensions = submission_.runtime->extensions,
-                                .args = submission_.args,
-                                .memory = (is_run ? submission_.run_limits : submission_.compile_limits).memory};
+Result<std::vector<std::string>> Job::command_for(const runtime::StageSpec& stage,
+                                                  bool is_run) const {
+  runtime::CommandInputs inputs{
+      .main_file = submission_.files.front().name,
+      .files = {},
+      .extensions = submission_.runtime->extensions,
+      .args = submission_.args,
+      .memory = (is_run ? submission_.run_limits : submission_.compile_limits).memory};
   for (const SourceFile& file : submission_.files) inputs.files.push_back(file.name);
   return runtime::expand_command(
       stage.command, is_run ? runtime::StageKind::run : runtime::StageKind::compile, inputs);
@@ -90,7 +97,8 @@ Result<Fd> Job::make_bundle(const runtime::StageSpec& stage,
                             const Fd* artefacts) const {
   RETORT_TRY(Fd memory, kernel::make_memory_file("bundle"));
   cell::BundleWriter writer(memory);
-  for (const std::string& word : command) RETORT_CHECK(writer.add(cell::Record::argument, "", word));
+  for (const std::string& word : command)
+    RETORT_CHECK(writer.add(cell::Record::argument, "", word));
   auto variables = kVariables;
   for (const auto& [name, value] : stage.env) variables[name] = value;
   for (const auto& [name, value] : variables) {
@@ -102,7 +110,8 @@ Result<Fd> Job::make_bundle(const runtime::StageSpec& stage,
   }
   for (const SourceFile& file : submission_.files) {
     if (taken.contains(file.name)) continue;  // the compiler's wins
-    RETORT_CHECK(writer.add(cell::Record::file, file.name, file.content, file.executable ? 0755 : 0644));
+    RETORT_CHECK(
+        writer.add(cell::Record::file, file.name, file.content, file.executable ? 0755 : 0644));
   }
   for (const std::string& name : wanted) RETORT_CHECK(writer.add(cell::Record::collect, name, ""));
   RETORT_CHECK(writer.end());
@@ -120,7 +129,9 @@ Status Job::compile() {
                             .collect_bytes = submission_.compile_limits.disk.bytes(),
                             .collect_entries = kMostCollectedEntries};
   stage_ = std::make_unique<Stage>(
-      loop_, client_, "compile", order, bundle, StageStreams{}, [this](auto result) { on_compiled(std::move(result)); });
+      loop_, client_, "compile", order, bundle, StageStreams{}, [this](auto result) {
+        on_compiled(std::move(result));
+      });
   return {};
 }
 
@@ -132,7 +143,8 @@ void Job::on_compiled(Result<StageResult> result) {
     verdict.outcome = Outcome::compile_error;
   }
   // A flood of diagnostics is cut, flagged, and no reason to refuse a program that compiled.
-  if (verdict.outcome == Outcome::output_limit && verdict.exit_code == 0) verdict.outcome = Outcome::ok;
+  if (verdict.outcome == Outcome::output_limit && verdict.exit_code == 0)
+    verdict.outcome = Outcome::ok;
   if (verdict.outcome == Outcome::output_limit) verdict.outcome = Outcome::compile_error;
   const bool ok = verdict.outcome == Outcome::ok;
   result_.outcome = verdict.outcome;
@@ -154,16 +166,20 @@ void Job::on_compiled(Result<StageResult> result) {
 Status Job::run(const Fd* artefacts) {
   const runtime::StageSpec& stage = submission_.runtime->run;
   RETORT_TRY(const auto command, command_for(stage, true));
-  const std::vector<std::string> wanted = submission_.collect_files ? std::vector<std::string>{"."} : std::vector<std::string>{};
+  const std::vector<std::string> wanted =
+      submission_.collect_files ? std::vector<std::string>{"."} : std::vector<std::string>{};
   RETORT_TRY(const Fd bundle, make_bundle(stage, command, wanted, artefacts));
   const keeper::Order order{.limits = submission_.run_limits,
                             .allow_unenforced = submission_.allow_unenforced,
                             .collect = submission_.collect_files,
                             .collect_bytes = submission_.run_limits.disk.bytes(),
                             .collect_entries = kMostCollectedEntries};
-  // The finished stage, if there is one, is still on the stack: it goes when the next one has begun.
-  auto next = std::make_unique<Stage>(loop_, client_, "run", order, bundle, submission_.streams,
-                                      [this](auto result) { on_run(std::move(result)); });
+  // The finished stage, if there is one, is still on the stack: it goes when the next one has
+  // begun.
+  auto next = std::make_unique<Stage>(
+      loop_, client_, "run", order, bundle, submission_.streams, [this](auto result) {
+        on_run(std::move(result));
+      });
   stage_.swap(next);
   return {};
 }

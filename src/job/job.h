@@ -48,8 +48,9 @@ class Job {
  public:
   using Done = std::function<void(base::Result<JobResult>)>;
 
-  // Starts at once. An Error means that the job did not take place: a bad file name, a limit that cannot be enforced,
-  // a keeper that died. `done` is called once, from the loop, or by the constructor itself when it is wrong at once.
+  // Starts at once. An Error means that the job did not take place: a bad file name, a limit that
+  // cannot be enforced, a keeper that died. `done` is called once, from the loop, or by the
+  // constructor itself when it is wrong at once.
   Job(kernel::EventLoop& loop, keeper::Client& client, Submission submission, Done done);
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
@@ -65,7 +66,8 @@ class Job {
                                      const std::vector<std::string>& command,
                                      const std::vector<std::string>& wanted,
                                      const base::Fd* artefacts) const;
-  base::Result<std::vector<std::string>> command_for(const runtime::StageSpec& stage, bool is_run) const;
+  base::Result<std::vector<std::string>> command_for(const runtime::StageSpec& stage,
+                                                     bool is_run) const;
   void on_compiled(base::Result<StageResult> result);
   void on_run(base::Result<StageResult> result);
   void finish(base::Result<JobResult> result);

@@ -35,7 +35,9 @@ Result<Fd> open_parent(const Fd& root, std::string& name) {
 }
 
 // A file as large as the input of its name, with the same bytes, is that input.
-Result<bool> is_unchanged(const Fd& collected, const cell::RecordStart& record, const std::vector<SourceFile>& inputs) {
+Result<bool> is_unchanged(const Fd& collected,
+                          const cell::RecordStart& record,
+                          const std::vector<SourceFile>& inputs) {
   const auto input = std::ranges::find(inputs, record.name, &SourceFile::name);
   if (input == inputs.end() || input->content.size() != record.size) return false;
   const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
@@ -57,7 +59,8 @@ Result<std::vector<OutputFile>> write_output_files(const Fd& collected,
   RETORT_TRY(const Fd root, kernel::open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY));
   cell::BundleReader reader(collected);
   const auto skip = [&](const cell::RecordStart& record) -> Status {
-    if (::lseek(collected.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0) return base::os_error("lseek", "");
+    if (::lseek(collected.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
+      return base::os_error("lseek", "");
     return {};
   };
   for (;;) {

@@ -21,8 +21,9 @@ constexpr std::size_t kChunk = 64U << 10U;
 // A pipe or socket that is ready takes at least this much without waiting (PIPE_BUF, pipe(7)).
 constexpr std::size_t kSafeWrite = 4096;
 
-// The same pipe or terminal by an open file description of our own, so that it can be made non-blocking without doing
-// that to everyone who shares the caller's. Not open where that cannot be had: sockets, files of others.
+// The same pipe or terminal by an open file description of our own, so that it can be made
+// non-blocking without doing that to everyone who shares the caller's. Not open where that cannot
+// be had: sockets, files of others.
 Fd reopen_nonblocking(int descriptor) {
   auto own = kernel::open_at(
       AT_FDCWD, "/proc/self/fd/" + std::to_string(descriptor), O_WRONLY | O_NONBLOCK | O_NOCTTY);
@@ -30,7 +31,7 @@ Fd reopen_nonblocking(int descriptor) {
 }
 
 bool is_regular(int descriptor) {
-  struct stat info {};
+  struct stat info{};
   return ::fstat(descriptor, &info) == 0 && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode));
 }
 
@@ -43,7 +44,8 @@ void InputPump::start(Fd program_stdin) {
   program_ = std::move(program_stdin);
   (void)kernel::set_nonblocking(program_);
   // With no events asked for, the error that a closed reader causes is still reported.
-  if (!loop_.watch(program_.get(), 0, [this](std::uint32_t events) { on_program(events); })) return stop();
+  if (!loop_.watch(program_.get(), 0, [this](std::uint32_t events) { on_program(events); }))
+    return stop();
   if (source_ >= 0 && !loop_.watch(source_, 0, [this](auto) { on_source(); })) {
     source_always_ready_ = true;  // EPERM: a regular file, or /dev/null
   } else {
@@ -106,7 +108,10 @@ void InputPump::drain() {
   if (count < 0 && errno != EAGAIN && errno != EINTR) stop();
 }
 
-OutputPump::OutputPump(kernel::EventLoop& loop, int sink, base::ByteSize limit, std::function<void()> at_end)
+OutputPump::OutputPump(kernel::EventLoop& loop,
+                       int sink,
+                       base::ByteSize limit,
+                       std::function<void()> at_end)
     : loop_(loop), sink_(sink), limit_(limit.bytes()), at_end_(std::move(at_end)) {}
 
 OutputPump::~OutputPump() {
@@ -146,7 +151,8 @@ void OutputPump::on_program() {
   on_sink();
 }
 
-// Writes as much as cannot block; then waits for the sink and does not read from the program meanwhile.
+// Writes as much as cannot block; then waits for the sink and does not read from the program
+// meanwhile.
 void OutputPump::on_sink() {
   if (!sink_watched_ && watch_sink()) {
     (void)loop_.change(program_.get(), 0);

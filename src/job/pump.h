@@ -1,4 +1,5 @@
-// Pump: moves bytes between a program's pipes and whoever feeds or reads them, with back-pressure and in constant memory.
+// Pump: moves bytes between a program's pipes and whoever feeds or reads them, with back-pressure
+// and in constant memory.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace retort::job {
 // Feeds a program's stdin: fixed text first, then whatever comes from a descriptor, then its end.
 class InputPump {
  public:
-  // `source` is -1 for none; it stays the caller's, and is left as it was (no O_NONBLOCK on what others share).
+  // `source` is -1 for none; it stays the caller's, and is left as it was (no O_NONBLOCK on what
+  // others share).
   InputPump(kernel::EventLoop& loop, std::string text, int source);
   InputPump(const InputPump&) = delete;
   InputPump& operator=(const InputPump&) = delete;
@@ -40,18 +42,20 @@ class InputPump {
   base::Fd program_;
 };
 
-// Takes what a program writes to one stream: at most `limit` bytes are kept or passed on, the rest is read and dropped.
+// Takes what a program writes to one stream: at most `limit` bytes are kept or passed on, the rest
+// is read and dropped.
 class OutputPump {
  public:
   struct Text {
-    std::string bytes;              // what was kept: all, or the head and the tail
-    std::uint64_t total = 0;        // what was written
-    std::uint64_t head_bytes = 0;   // where the tail begins, when it is truncated
+    std::string bytes;             // what was kept: all, or the head and the tail
+    std::uint64_t total = 0;       // what was written
+    std::uint64_t head_bytes = 0;  // where the tail begins, when it is truncated
     [[nodiscard]] bool is_truncated() const { return total > bytes.size(); }
   };
 
-  // Captures head and tail when `sink` is -1; otherwise passes the first `limit` bytes on to that descriptor as they
-  // come, waiting for it when it is slow. `at_end` is called once, when the program's end is closed.
+  // Captures head and tail when `sink` is -1; otherwise passes the first `limit` bytes on to that
+  // descriptor as they come, waiting for it when it is slow. `at_end` is called once, when the
+  // program's end is closed.
   OutputPump(kernel::EventLoop& loop, int sink, base::ByteSize limit, std::function<void()> at_end);
   OutputPump(const OutputPump&) = delete;
   OutputPump& operator=(const OutputPump&) = delete;
@@ -81,9 +85,9 @@ class OutputPump {
   bool sink_watched_ = false;
   bool sink_opened_ = false;
   base::Fd own_sink_;
-  std::string waiting_;    // for a slow sink
-  std::string head_;       // the first half of what may be kept
-  std::string tail_;       // a ring of the last half
+  std::string waiting_;  // for a slow sink
+  std::string head_;     // the first half of what may be kept
+  std::string tail_;     // a ring of the last half
   std::size_t tail_next_ = 0;
 };
 

@@ -55,7 +55,8 @@ object to_json(const StageResult& stage) {
   record["limits_hit"] = hit;
   array weaker;
   for (const cell::LimitInfo& info : cell::limit_infos()) {
-    if ((facts.unenforced >> static_cast<unsigned>(info.limit) & 1U) != 0) weaker.emplace_back(info.name);
+    if ((facts.unenforced >> static_cast<unsigned>(info.limit) & 1U) != 0)
+      weaker.emplace_back(info.name);
   }
   // Not enforced here, so that the figures behind them are estimates.
   record["unenforced"] = weaker;
@@ -64,7 +65,9 @@ object to_json(const StageResult& stage) {
 
 }  // namespace
 
-object to_json(const JobResult& result, const std::string& runtime, const std::vector<OutputFile>& files) {
+object to_json(const JobResult& result,
+               const std::string& runtime,
+               const std::vector<OutputFile>& files) {
   object record;
   record["status"] = cell::outcome_name(result.outcome);
   record["message"] = result.message;

@@ -1,4 +1,5 @@
-// Report: a job's result as JSON. The same record everywhere: command line, interface, events, logs.
+// Report: a job's result as JSON. The same record everywhere: command line, interface, events,
+// logs.
 #pragma once
 
 #include "job/job.h"
@@ -7,7 +8,10 @@
 
 namespace retort::job {
 
-// {"status", "message", "runtime", "stages": […], "files": […], "timing": {…}}; docs/reference/result.md.
-text::json::object to_json(const JobResult& result, const std::string& runtime, const std::vector<OutputFile>& files);
+// {"status", "message", "runtime", "stages": […], "files": […], "timing": {…}};
+// docs/reference/result.md.
+text::json::object to_json(const JobResult& result,
+                           const std::string& runtime,
+                           const std::vector<OutputFile>& files);
 
 }  // namespace retort::job

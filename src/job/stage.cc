@@ -27,8 +27,13 @@ Stage::Stage(kernel::EventLoop& loop,
       order_(std::move(order)),
       done_(std::move(done)),
       input_(loop, std::move(streams.stdin_text), streams.stdin_source),
-      output_(loop, streams.stdout_sink, order_.limits.output, [this] { --open_streams_, finish_when_complete(); }),
-      errors_(loop, streams.stderr_sink, order_.limits.output, [this] { --open_streams_, finish_when_complete(); }) {
+      output_(loop,
+              streams.stdout_sink,
+              order_.limits.output,
+              [this] { --open_streams_, finish_when_complete(); }),
+      errors_(loop, streams.stderr_sink, order_.limits.output, [this] {
+        --open_streams_, finish_when_complete();
+      }) {
   id_ = client_.run(order_,
                     bundle,
                     {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
@@ -65,7 +70,9 @@ void Stage::on_collected() {
   std::array<std::byte, 64 * 1024> buffer;
   const ssize_t count = ::read(collecting_.get(), buffer.data(), buffer.size());
   if (count < 0 && errno == EINTR) return;
-  if (count > 0 && kernel::write_all(collected_, std::span(buffer).first(static_cast<std::size_t>(count)))) return;
+  if (count > 0 &&
+      kernel::write_all(collected_, std::span(buffer).first(static_cast<std::size_t>(count))))
+    return;
   loop_.forget(collecting_.get());
   collecting_.reset();
   (void)::lseek(collected_.get(), 0, SEEK_SET);
@@ -76,13 +83,14 @@ void Stage::on_collected() {
 void Stage::finish_when_complete() {
   if (!facts_ || open_streams_ > 0 || !done_) return;
   input_.stop();
-  StageResult result{.name = name_,
-                     .verdict = cell::judge(*facts_, order_.limits, output_.is_over() || errors_.is_over()),
-                     .facts = *facts_,
-                     .limits = order_.limits,
-                     .stdout_text = output_.take_text(),
-                     .stderr_text = errors_.take_text(),
-                     .collected = std::move(collected_)};
+  StageResult result{
+      .name = name_,
+      .verdict = cell::judge(*facts_, order_.limits, output_.is_over() || errors_.is_over()),
+      .facts = *facts_,
+      .limits = order_.limits,
+      .stdout_text = output_.take_text(),
+      .stderr_text = errors_.take_text(),
+      .collected = std::move(collected_)};
   std::exchange(done_, nullptr)(std::move(result));  // may destroy this object
 }
 

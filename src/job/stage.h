@@ -32,15 +32,16 @@ struct StageResult {
   cell::Limits limits;
   OutputPump::Text stdout_text;
   OutputPump::Text stderr_text;
-  base::Fd collected;  // a bundle in a memory file, at its start; open only when something was asked for
+  base::Fd
+      collected;  // a bundle in a memory file, at its start; open only when something was asked for
 };
 
 class Stage {
  public:
   using Done = std::function<void(base::Result<StageResult>)>;
 
-  // Starts at once; `done` is called once, from the loop, when the cell is gone and every byte has been taken. An Error
-  // means that the stage did not take place.
+  // Starts at once; `done` is called once, from the loop, when the cell is gone and every byte has
+  // been taken. An Error means that the stage did not take place.
   Stage(kernel::EventLoop& loop,
         keeper::Client& client,
         std::string name,

@@ -30,7 +30,7 @@ Result<std::string> keeper_path() {
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
   if (length < 0) return os_error("readlink", "/proc/self/exe");
   self.resize(static_cast<std::size_t>(length));
-  const std::string path = self.substr(0, self.rfind('/')) + "/retort-keeper";
+  std::string path = self.substr(0, self.rfind('/')) + "/retort-keeper";
   if (::access(path.c_str(), X_OK) != 0) return os_error("execute", path);
   return path;
 }
@@ -59,7 +59,8 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
   sockets.theirs.reset();
   std::unique_ptr<Client> client(new Client(loop, std::move(sockets.ours), std::move(child)));
   RETORT_CHECK(client->greet());
-  RETORT_CHECK(loop.watch(client->socket_.get(), EPOLLIN, [self = client.get()](auto) { self->on_frame(); }));
+  RETORT_CHECK(loop.watch(
+      client->socket_.get(), EPOLLIN, [self = client.get()](auto) { self->on_frame(); }));
   return client;
 }
 
@@ -115,7 +116,8 @@ void Client::cancel(std::uint64_t id) {
 
 void Client::on_frame() {
   auto message = kernel::receive_message(socket_, kLargestFrame);
-  if (!message || message->bytes.empty()) return lose(Error{Fault::gone, "retort-keeper has died", 0});
+  if (!message || message->bytes.empty())
+    return lose(Error{Fault::gone, "retort-keeper has died", 0});
   const auto kind = check_frame(message->bytes);
   if (!kind) return lose(kind.error());
   FrameHeader header;

@@ -45,8 +45,8 @@ class Client {
     std::function<void(const base::Error&)> refused;
   };
 
-  // Starts a keeper of our own, the program retort-keeper beside this one; it ends with this object. Waits until it
-  // serves, or returns why it does not.
+  // Starts a keeper of our own, the program retort-keeper beside this one; it ends with this
+  // object. Waits until it serves, or returns why it does not.
   static base::Result<std::unique_ptr<Client>> start(kernel::EventLoop& loop);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

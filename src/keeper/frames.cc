@@ -16,7 +16,9 @@ using base::Result;
 
 namespace {
 
-Error malformed(const std::string& what) { return Error{Fault::invalid, "keeper frame: " + what, 0}; }
+Error malformed(const std::string& what) {
+  return Error{Fault::invalid, "keeper frame: " + what, 0};
+}
 
 std::size_t length_of(Kind kind) {
   switch (kind) {
@@ -69,7 +71,8 @@ StartFrame make_start_frame(const cell::Limits& limits) {
 }
 
 Result<cell::Limits> limits_of(const StartFrame& frame) {
-  if (frame.network > static_cast<std::uint8_t>(cell::Network::loopback)) return malformed("unknown network");
+  if (frame.network > static_cast<std::uint8_t>(cell::Network::loopback))
+    return malformed("unknown network");
   // Bounded before they become signed durations; validate() then knows the exact bounds.
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<Duration::rep>::max());
   for (const std::uint64_t time : {frame.cpu_time_us, frame.wall_time_us, frame.extra_time_us}) {

@@ -1,5 +1,6 @@
-// Frames: the protocol between a client (the command line, the server) and the keeper. Fixed layouts over
-// SOCK_SEQPACKET, one message a frame; descriptors travel with them. The keeper parses nothing else.
+// Frames: the protocol between a client (the command line, the server) and the keeper. Fixed
+// layouts over SOCK_SEQPACKET, one message a frame; descriptors travel with them. The keeper parses
+// nothing else.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +33,12 @@ struct FrameHeader {
 
 struct HelloFrame {
   FrameHeader header{.kind = Kind::hello};
-  std::uint32_t unenforceable = 0;   // bit per Limit that this host cannot keep for this user
-  std::uint32_t group_version = 0;   // 0, 1 or 2
+  std::uint32_t unenforceable = 0;  // bit per Limit that this host cannot keep for this user
+  std::uint32_t group_version = 0;  // 0, 1 or 2
   std::uint32_t instance = 0;
-  std::uint8_t single_id = 0;        // everything in a cell has the user's own id
+  std::uint8_t single_id = 0;  // everything in a cell has the user's own id
   std::uint8_t reserved[3] = {};
-  char reason[512] = {};             // why limits are unenforceable, and how to mend it
+  char reason[512] = {};  // why limits are unenforceable, and how to mend it
 };
 
 struct StartFrame {
@@ -82,8 +83,8 @@ struct RefusedFrame {
   char text[512] = {};
 };
 
-// A start frame for these limits, and the limits of a start frame; the second checks every value against the built-in
-// bounds, since the frame comes from outside the keeper.
+// A start frame for these limits, and the limits of a start frame; the second checks every value
+// against the built-in bounds, since the frame comes from outside the keeper.
 StartFrame make_start_frame(const cell::Limits& limits);
 base::Result<cell::Limits> limits_of(const StartFrame& frame);
 

@@ -26,15 +26,20 @@ TEST(StartFrame, CarriesEveryLimit) {
   for (const cell::LimitInfo& info : cell::limit_infos()) {
     // Output is counted by the client, which reads it.
     if (info.limit == cell::Limit::output) continue;
-    EXPECT_EQ(cell::limit_text(*back, info.limit), cell::limit_text(limits, info.limit)) << info.name;
+    EXPECT_EQ(cell::limit_text(*back, info.limit), cell::limit_text(limits, info.limit))
+        << info.name;
   }
 }
 
 TEST(StartFrame, IsRefusedOutsideTheBuiltInBounds) {
   const StartFrame good = make_start_frame(cell::Limits{});
-  for (auto field : {&StartFrame::cpu_time_us, &StartFrame::wall_time_us, &StartFrame::memory_bytes,
-                      &StartFrame::stack_bytes, &StartFrame::disk_bytes}) {
-    for (const std::uint64_t value : {std::uint64_t{0}, UINT64_MAX, UINT64_MAX / 2, UINT64_MAX / 2 + 1}) {
+  for (auto field : {&StartFrame::cpu_time_us,
+                     &StartFrame::wall_time_us,
+                     &StartFrame::memory_bytes,
+                     &StartFrame::stack_bytes,
+                     &StartFrame::disk_bytes}) {
+    for (const std::uint64_t value :
+         {std::uint64_t{0}, UINT64_MAX, UINT64_MAX / 2, UINT64_MAX / 2 + 1}) {
       StartFrame frame = good;
       frame.*field = value;
       EXPECT_FALSE(limits_of(frame)) << value;

@@ -1,4 +1,5 @@
-// Instance: flock(2) tells the living from the dead, since the kernel lets go of a dead process's locks.
+// Instance: flock(2) tells the living from the dead, since the kernel lets go of a dead process's
+// locks.
 #include "keeper/instance.h"
 
 #include <dirent.h>
@@ -30,12 +31,14 @@ Result<Fd> open_lock(const std::string& path) {
   return kernel::open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 }
 
-bool try_lock(const Fd& file) { return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0; }
+bool try_lock(const Fd& file) {
+  return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+}
 
 // The root must be ours alone: in /tmp somebody else may have made it first.
 Status make_root(const std::string& root) {
   RETORT_CHECK(kernel::make_directory(AT_FDCWD, root, 0755));
-  struct stat info {};
+  struct stat info{};
   if (::lstat(root.c_str(), &info) != 0) return os_error("stat", root);
   if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022U) != 0) {
     return Error{Fault::denied, root + " does not belong to this user alone; remove it", 0};
@@ -113,7 +116,9 @@ Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted
     return instance;
   }
   if (wanted) {
-    return Error{Fault::busy, root + "/" + std::to_string(*wanted) + " belongs to a keeper that is running", 0};
+    return Error{Fault::busy,
+                 root + "/" + std::to_string(*wanted) + " belongs to a keeper that is running",
+                 0};
   }
   return Error{Fault::exhausted, std::to_string(kMostInstances) + " keepers are running", 0};
 }

@@ -1,4 +1,5 @@
-// Instance: a keeper's claim to one number, and with it to a folder, a block of ids and a folder of control groups.
+// Instance: a keeper's claim to one number, and with it to a folder, a block of ids and a folder of
+// control groups.
 #pragma once
 
 #include <memory>
@@ -11,14 +12,16 @@
 
 namespace retort::keeper {
 
-// Where instances live: /run/retort for root, $XDG_RUNTIME_DIR/retort or /tmp/retort-UID for others.
+// Where instances live: /run/retort for root, $XDG_RUNTIME_DIR/retort or /tmp/retort-UID for
+// others.
 std::string state_root();
 
 class Instance {
  public:
-  // Under a lock that all keepers of this user take in turn: removes what dead keepers left (control groups with
-  // whatever is in them, folders), then claims `wanted`, or the lowest free number. Fault::busy when `wanted` is taken.
-  // Before acquire_ids: control groups are found by the ids that the host knows us by.
+  // Under a lock that all keepers of this user take in turn: removes what dead keepers left
+  // (control groups with whatever is in them, folders), then claims `wanted`, or the lowest free
+  // number. Fault::busy when `wanted` is taken. Before acquire_ids: control groups are found by the
+  // ids that the host knows us by.
   static base::Result<std::unique_ptr<Instance>> claim(std::optional<unsigned> wanted);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;

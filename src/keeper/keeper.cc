@@ -69,9 +69,11 @@ void raise_open_files() {
 
 class Keeper {
  public:
-  Keeper(const Fd& client, std::unique_ptr<kernel::EventLoop> loop) : client_(client), loop_(std::move(loop)) {}
+  Keeper(const Fd& client, std::unique_ptr<kernel::EventLoop> loop)
+      : client_(client), loop_(std::move(loop)) {}
 
-  // In this order: clean up and claim, take ids, and only then make the mount namespace that the ids allow.
+  // In this order: clean up and claim, take ids, and only then make the mount namespace that the
+  // ids allow.
   Status prepare(std::optional<unsigned> wanted) {
     raise_open_files();
     RETORT_TRY(instance_, Instance::claim(wanted));
@@ -83,10 +85,13 @@ class Keeper {
 
   Status run() {
     RETORT_CHECK(kernel::set_nonblocking(client_));
-    RETORT_CHECK(loop_->watch(client_.get(), EPOLLIN, [this](std::uint32_t events) { on_client(events); }));
+    RETORT_CHECK(
+        loop_->watch(client_.get(), EPOLLIN, [this](std::uint32_t events) { on_client(events); }));
     HelloFrame hello;
     hello.unenforceable = instance_->groups() != nullptr ? 0 : kGroupLimits;
-    hello.group_version = instance_->groups() != nullptr ? static_cast<std::uint32_t>(instance_->groups()->version()) : 0;
+    hello.group_version = instance_->groups() != nullptr
+                              ? static_cast<std::uint32_t>(instance_->groups()->version())
+                              : 0;
     hello.instance = instance_->number();
     hello.single_id = ids_.count == 0 ? 1 : 0;
     put_text(hello.reason, instance_->why_no_groups());
@@ -105,15 +110,18 @@ class Keeper {
 
   Status make_template() {
     if (::unshare(CLONE_NEWNS) != 0) {
-      return os_error("unshare", "CLONE_NEWNS").within("this root has no CAP_SYS_ADMIN (in a container, add it)");
+      return os_error("unshare", "CLONE_NEWNS")
+          .within("this root has no CAP_SYS_ADMIN (in a container, add it)");
     }
     RETORT_CHECK(kernel::make_all_private());
     RETORT_TRY(const Fd memory,
-               kernel::make_filesystem("tmpfs", {{"source", "retort"}, {"mode", "0755"}, {"size", "64m"}},
+               kernel::make_filesystem("tmpfs",
+                                       {{"source", "retort"}, {"mode", "0755"}, {"size", "64m"}},
                                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
     RETORT_CHECK(kernel::attach(memory, AT_FDCWD, instance_->image_folder()));
     // Cells find the template as their working directory: their ids may not be able to walk to it.
-    if (::chdir(instance_->image_folder().c_str()) != 0) return os_error("chdir", instance_->image_folder());
+    if (::chdir(instance_->image_folder().c_str()) != 0)
+      return os_error("chdir", instance_->image_folder());
     return cell::prepare_host_image();
   }
 
@@ -131,7 +139,8 @@ class Keeper {
     const unsigned places = ids_.count / cell::kIdsPerCell;
     for (;;) {
       const unsigned place = next_id_++ % places;
-      if (used_.insert(place).second) return {.first = ids_.first + place * cell::kIdsPerCell, .single = false};
+      if (used_.insert(place).second)
+        return {.first = ids_.first + place * cell::kIdsPerCell, .single = false};
     }
   }
 
@@ -155,15 +164,18 @@ class Keeper {
   void on_start(kernel::Message& message) {
     StartFrame frame;
     std::memcpy(&frame, message.bytes.data(), sizeof frame);
-    if (auto started = start(frame, message.descriptors); !started) refuse(frame.header.id, started.error());
+    if (auto started = start(frame, message.descriptors); !started)
+      refuse(frame.header.id, started.error());
   }
 
   Status start(const StartFrame& frame, std::vector<Fd>& descriptors) {
     const std::uint64_t id = frame.header.id;
     if (id == 0 || cells_.contains(id)) return Error{Fault::invalid, "keeper: the id is in use", 0};
-    if (descriptors.size() != 1) return Error{Fault::invalid, "keeper: a start wants one descriptor", 0};
+    if (descriptors.size() != 1)
+      return Error{Fault::invalid, "keeper: a start wants one descriptor", 0};
     if (frame.image != 0) return Error{Fault::invalid, "keeper: no such image", 0};
-    if ((frame.add_ons & ~cell::kAllAddOns) != 0) return Error{Fault::invalid, "keeper: no such add-on", 0};
+    if ((frame.add_ons & ~cell::kAllAddOns) != 0)
+      return Error{Fault::invalid, "keeper: no such add-on", 0};
     const int seals = ::fcntl(descriptors.front().get(), F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_WRITE) == 0) {
       return Error{Fault::invalid, "keeper: the bundle is not a sealed memory file", 0};
@@ -171,10 +183,13 @@ class Keeper {
     RETORT_TRY(const auto limits, limits_of(frame));
     const std::uint32_t unenforced = instance_->groups() != nullptr ? 0 : kGroupLimits;
     if ((unenforced & ~frame.allow_unenforced) != 0) {
-      return Error{Fault::unsupported, "limits cannot be enforced: " + instance_->why_no_groups(), 0};
+      return Error{
+          Fault::unsupported, "limits cannot be enforced: " + instance_->why_no_groups(), 0};
     }
-    if (cells_.size() >= kMostCells || (ids_.count != 0 && cells_.size() >= ids_.count / cell::kIdsPerCell)) {
-      return Error{Fault::exhausted, "keeper: " + std::to_string(cells_.size()) + " cells are running", 0};
+    if (cells_.size() >= kMostCells ||
+        (ids_.count != 0 && cells_.size() >= ids_.count / cell::kIdsPerCell)) {
+      return Error{
+          Fault::exhausted, "keeper: " + std::to_string(cells_.size()) + " cells are running", 0};
     }
     const cell::Request request{.limits = limits,
                                 .add_ons = frame.add_ons,
@@ -182,14 +197,16 @@ class Keeper {
                                 .collect = frame.collect != 0,
                                 .collect_bytes = frame.collect_bytes,
                                 .collect_entries = frame.collect_entries};
-    const cell::Host host{.loop = *loop_, .groups = instance_->groups(), .init = init_, .processors = processors_};
+    const cell::Host host{
+        .loop = *loop_, .groups = instance_->groups(), .init = init_, .processors = processors_};
     const cell::Ids ids = take_ids();
-    auto cell = cell::Cell::start(host,
-                                  "cell-" + std::to_string(++sequence_),
-                                  ids,
-                                  request,
-                                  std::move(descriptors.front()),
-                                  [this, id, ids](const cell::Facts& facts) { on_finished(id, ids, facts); });
+    auto cell = cell::Cell::start(
+        host,
+        "cell-" + std::to_string(++sequence_),
+        ids,
+        request,
+        std::move(descriptors.front()),
+        [this, id, ids](const cell::Facts& facts) { on_finished(id, ids, facts); });
     if (!cell) {
       give_back(ids);
       return cell.error();
@@ -232,9 +249,10 @@ class Keeper {
   }
 
   template <typename Frame>
-  void send(const Frame& frame, std::vector<Fd> descriptors = {}) {
+  void send(const Frame& frame, std::vector<Fd>&& descriptors = {}) {
     const auto bytes = kernel::frame_bytes(frame);
-    outgoing_.push_back({.bytes = {bytes.begin(), bytes.end()}, .descriptors = std::move(descriptors)});
+    outgoing_.push_back(
+        {.bytes = {bytes.begin(), bytes.end()}, .descriptors = std::move(descriptors)});
     if (outgoing_.size() == 1) flush();
   }
 
@@ -242,6 +260,7 @@ class Keeper {
     while (!outgoing_.empty()) {
       const Outgoing& next = outgoing_.front();
       std::vector<int> numbers;
+      numbers.reserve(next.descriptors.size());
       for (const Fd& descriptor : next.descriptors) numbers.push_back(descriptor.get());
       if (auto sent = kernel::send_message(client_, next.bytes, numbers); !sent) {
         if (sent.error().fault != Fault::exhausted) return loop_->stop();
@@ -268,7 +287,7 @@ class Keeper {
 
 }  // namespace
 
-Status serve(Fd client, std::optional<unsigned> instance) {
+Result<bool> serve(Fd client, std::optional<unsigned> instance) {
   // A signal to the terminal's group is for the client, which ends us by closing the socket.
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
   const auto tell = [&](const Error& error) {
@@ -281,14 +300,15 @@ Status serve(Fd client, std::optional<unsigned> instance) {
   auto loop = kernel::EventLoop::create();
   if (!loop) {
     tell(loop.error());
-    return loop.error();
+    return false;
   }
   Keeper keeper(client, std::move(*loop));
   if (auto prepared = keeper.prepare(instance); !prepared) {
     tell(prepared.error());
-    return prepared;
+    return false;
   }
-  return keeper.run();
+  RETORT_CHECK(keeper.run());
+  return true;
 }
 
 }  // namespace retort::keeper

@@ -8,8 +8,9 @@
 
 namespace retort::keeper {
 
-// Serves the client behind `client` until it closes; every cell dies before this returns. Whatever keeps the keeper from
-// serving is also told to the client, in a refused frame with the id 0.
-base::Status serve(base::Fd client, std::optional<unsigned> instance);
+// Serves the client behind `client` until it closes; every cell dies before this returns. False
+// when something kept the keeper from serving: the client was told, in a refused frame with the id
+// 0.
+base::Result<bool> serve(base::Fd client, std::optional<unsigned> instance);
 
 }  // namespace retort::keeper

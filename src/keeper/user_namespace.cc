@@ -19,18 +19,19 @@ namespace retort::keeper {
 
 using base::Error;
 using base::Fault;
-using base::Fd;
 using base::os_error;
 using base::Result;
 using base::Status;
 
 namespace {
 
-// 0x70000000 to 0x7FFFFFFF: systemd's documentation of ids lists it as unused (https://systemd.io/UIDS-GIDS/).
+// 0x70000000 to 0x7FFFFFFF: systemd's documentation of ids lists it as unused
+// (https://systemd.io/UIDS-GIDS/).
 constexpr unsigned kRootFirst = 0x7000'0000;
 constexpr unsigned kRootBlock = 0x1'0000;
 
-// A subordinate range of 65536 ids, which is what Debian gives to each user, serves 64 keepers at one time.
+// A subordinate range of 65536 ids, which is what Debian gives to each user, serves 64 keepers at
+// one time.
 constexpr unsigned kUserBlock = 1024;
 constexpr unsigned kUserBlocks = 64;
 
@@ -49,15 +50,16 @@ std::string user_name() {
     std::string name;
     std::string skipped;
     std::string id;
-    if (std::getline(fields, name, ':') && std::getline(fields, skipped, ':') && std::getline(fields, id, ':') &&
-        id == std::to_string(::geteuid())) {
+    if (std::getline(fields, name, ':') && std::getline(fields, skipped, ':') &&
+        std::getline(fields, id, ':') && id == std::to_string(::geteuid())) {
       return name;
     }
   }
   return {};
 }
 
-// The first range of the user in /etc/subuid or /etc/subgid: "name:first:count" or "uid:first:count".
+// The first range of the user in /etc/subuid or /etc/subgid: "name:first:count" or
+// "uid:first:count".
 Subordinate find_subordinate(const std::string& file) {
   const std::string name = user_name();
   const auto text = kernel::read_small_file(AT_FDCWD, file);
@@ -68,19 +70,28 @@ Subordinate find_subordinate(const std::string& file) {
     std::string owner;
     Subordinate range;
     char colon = 0;
-    if (!std::getline(fields, owner, ':') || !(fields >> range.first >> colon >> range.count)) continue;
+    if (!std::getline(fields, owner, ':') || !(fields >> range.first >> colon >> range.count))
+      continue;
     if (owner == name || owner == std::to_string(::geteuid())) return range;
   }
   return {};
 }
 
-// Runs newuidmap or newgidmap on `target`; they are set-user-id, so they must run outside the new namespace.
+// Runs newuidmap or newgidmap on `target`; they are set-user-id, so they must run outside the new
+// namespace.
 Status run_mapper(const char* program, pid_t target, unsigned own, const Subordinate& range) {
-  std::vector<std::string> words = {program, std::to_string(target), "0", std::to_string(own), "1", "1",
-                                    std::to_string(range.first), std::to_string(range.count)};
+  std::vector<std::string> words = {program,
+                                    std::to_string(target),
+                                    "0",
+                                    std::to_string(own),
+                                    "1",
+                                    "1",
+                                    std::to_string(range.first),
+                                    std::to_string(range.count)};
   RETORT_TRY(const auto child, kernel::fork_child(0));
   if (child.pid == 0) {
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     char path[] = "PATH=/usr/bin:/bin";
@@ -103,7 +114,8 @@ Error explain(const Error& error) {
                error.os_errno};
 }
 
-// Maps the caller's ids from a process that stays outside: newuidmap must be there, and the ranges as well.
+// Maps the caller's ids from a process that stays outside: newuidmap must be there, and the ranges
+// as well.
 Result<bool> enter_with_subordinates(const Subordinate& users, const Subordinate& groups) {
   const pid_t self = ::getpid();
   const unsigned user = ::geteuid();
@@ -144,7 +156,8 @@ Result<IdBlock> acquire_ids(unsigned instance) {
   const unsigned group = ::getegid();
   const Subordinate users = find_subordinate("/etc/subuid");
   const Subordinate groups = find_subordinate("/etc/subgid");
-  const bool enough = users.count >= kUserBlock * kUserBlocks && groups.count >= kUserBlock * kUserBlocks;
+  const bool enough =
+      users.count >= kUserBlock * kUserBlocks && groups.count >= kUserBlock * kUserBlocks;
   if (enough && instance < kUserBlocks && ::access("/usr/bin/newuidmap", X_OK) == 0) {
     RETORT_TRY(const bool mapped, enter_with_subordinates(users, groups));
     if (mapped) {
@@ -153,7 +166,8 @@ Result<IdBlock> acquire_ids(unsigned instance) {
       return IdBlock{.first = 1 + instance * kUserBlock, .count = kUserBlock};
     }
     return Error{Fault::denied,
-                 "newuidmap refused the ids of /etc/subuid and /etc/subgid; see subuid(5)", 0};
+                 "newuidmap refused the ids of /etc/subuid and /etc/subgid; see subuid(5)",
+                 0};
   }
   if (::unshare(CLONE_NEWUSER) != 0) return explain(os_error("unshare", "CLONE_NEWUSER"));
   RETORT_CHECK(map_own_id(user, group));

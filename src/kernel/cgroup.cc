@@ -17,6 +17,9 @@ using base::Fault;
 
 namespace {
 
+// The leaf that the processes of a delegated version 2 group are moved to.
+constexpr std::string_view kLeaf = "/retort-main";
+
 struct Mount {
   std::string root;  // which group of the hierarchy is mounted
   std::string path;
@@ -39,7 +42,8 @@ std::optional<Mount> find_mount(const std::string& mountinfo, const std::string&
     back >> type >> skipped >> options;
     if (controller.empty()) {
       if (type == "cgroup2") return mount;
-    } else if (type == "cgroup" && ("," + options + ",").find("," + controller + ",") != std::string::npos) {
+    } else if (type == "cgroup" &&
+               ("," + options + ",").find("," + controller + ",") != std::string::npos) {
       return mount;
     }
   }
@@ -54,8 +58,13 @@ std::optional<std::string> own_group(const std::string& listing, const std::stri
     const std::size_t second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
-    const bool ours = controller.empty() ? names == ",," : names.find("," + controller + ",") != std::string::npos;
-    if (ours) return line.substr(second + 1);
+    const bool ours = controller.empty() ? names == ",,"
+                                         : names.find("," + controller + ",") != std::string::npos;
+    if (!ours) continue;
+    std::string group = line.substr(second + 1);
+    // Where hand_down_controllers put us for an earlier keeper: the delegated group is the one above.
+    if (group.ends_with(kLeaf)) group.erase(group.size() - kLeaf.size());
+    return group;
   }
   return std::nullopt;
 }
@@ -76,14 +85,16 @@ std::string directory_of(const Mount& mount, const std::string& group) {
   return mount.path + below;
 }
 
-bool writable(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
+bool writable(const std::string& path) {
+  return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+}
 
-// Version 2 wants a parent whose controllers may be handed down. A delegated group with this process in it must first
-// be emptied into a leaf (cgroup-v2.rst, No Internal Process Constraint).
+// Version 2 wants a parent whose controllers may be handed down. A delegated group with this
+// process in it must first be emptied into a leaf (cgroup-v2.rst, No Internal Process Constraint).
 Status hand_down_controllers(const std::string& parent) {
   RETORT_TRY(const auto enabled, read_small_file(AT_FDCWD, parent + "/cgroup.subtree_control"));
   if (contains_word(enabled, "memory") && contains_word(enabled, "pids")) return {};
-  const std::string leaf = parent + "/retort-main";
+  const std::string leaf = parent + std::string(kLeaf);
   RETORT_CHECK(make_directory(AT_FDCWD, leaf, 0755));
   RETORT_TRY(const auto members, read_small_file(AT_FDCWD, parent + "/cgroup.procs"));
   std::istringstream pids(members);
@@ -93,13 +104,18 @@ Status hand_down_controllers(const std::string& parent) {
   return write_kernel_file(AT_FDCWD, parent + "/cgroup.subtree_control", "+memory +pids");
 }
 
-Result<std::unique_ptr<Groups>> try_v2(const Mount& mount, const std::string& listing, const std::string& instance) {
+Result<std::unique_ptr<Groups>> try_v2(const Mount& mount,
+                                       const std::string& listing,
+                                       const std::string& instance) {
   RETORT_TRY(const auto available, read_small_file(AT_FDCWD, mount.path + "/cgroup.controllers"));
   if (!contains_word(available, "memory") || !contains_word(available, "pids")) {
-    return Error{Fault::unsupported, "control groups v2 at " + mount.path + " have no memory and pids controllers", 0};
+    return Error{Fault::unsupported,
+                 "control groups v2 at " + mount.path + " have no memory and pids controllers",
+                 0};
   }
   if (::geteuid() == 0 && writable(mount.path)) {
-    RETORT_TRY(const auto enabled, read_small_file(AT_FDCWD, mount.path + "/cgroup.subtree_control"));
+    RETORT_TRY(const auto enabled,
+               read_small_file(AT_FDCWD, mount.path + "/cgroup.subtree_control"));
     if (contains_word(enabled, "memory") && contains_word(enabled, "pids")) {
       return open_groups_v2(mount.path + "/retort/" + instance);
     }
@@ -107,16 +123,19 @@ Result<std::unique_ptr<Groups>> try_v2(const Mount& mount, const std::string& li
   const auto group = own_group(listing, "");
   const std::string parent = group ? directory_of(mount, *group) : mount.path;
   if (parent == mount.path && ::geteuid() == 0) {
-    return Error{Fault::unsupported,
-                 "control groups v2: memory and pids are not handed down; run: echo '+memory +pids' > " + mount.path +
-                     "/cgroup.subtree_control",
-                 0};
+    return Error{
+        Fault::unsupported,
+        "control groups v2: memory and pids are not handed down; run: echo '+memory +pids' > " +
+            mount.path + "/cgroup.subtree_control",
+        0};
   }
-  const Error not_ours{Fault::denied,
-                       "the control group " + parent +
-                           " is not delegated to this user; run: systemd-run --user --scope -p Delegate=yes COMMAND",
-                       0};
-  if (!writable(parent + "/cgroup.procs") || !writable(parent + "/cgroup.subtree_control")) return not_ours;
+  const Error not_ours{
+      Fault::denied,
+      "the control group " + parent +
+          " is not delegated to this user; run: systemd-run --user --scope -p Delegate=yes COMMAND",
+      0};
+  if (!writable(parent + "/cgroup.procs") || !writable(parent + "/cgroup.subtree_control"))
+    return not_ours;
   if (auto handed = hand_down_controllers(parent); !handed) {
     return handed.error().within("control group " + parent);
   }
@@ -127,14 +146,15 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
                                        const std::string& listing,
                                        const std::string& instance) {
   V1Places places;
-  for (const auto& [controller, place] : {std::pair<std::string, std::string*>{"memory", &places.memory},
-                                          {"pids", &places.pids},
-                                          {"cpuacct", &places.cpuacct}}) {
+  for (const auto& [controller, place] :
+       {std::pair<std::string, std::string*>{"memory", &places.memory},
+        {"pids", &places.pids},
+        {"cpuacct", &places.cpuacct}}) {
     const auto mount = find_mount(mountinfo, controller);
     if (!mount) {
       return Error{Fault::unsupported,
-                   "no control groups: neither version 2 with memory and pids nor version 1 with " + controller +
-                       " is mounted",
+                   "no control groups: neither version 2 with memory and pids nor version 1 with " +
+                       controller + " is mounted",
                    0};
     }
     std::string parent = mount->path;
@@ -143,7 +163,9 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
     }
     if (!writable(parent)) {
       return Error{
-          Fault::denied, "the control group " + parent + " is not delegated to this user (it cannot write there)", 0};
+          Fault::denied,
+          "the control group " + parent + " is not delegated to this user (it cannot write there)",
+          0};
     }
     *place = parent + "/retort/" + instance;
   }
@@ -156,10 +178,12 @@ Result<std::unique_ptr<Groups>> open_groups(const std::string& instance) {
   RETORT_TRY(const auto mountinfo, read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U));
   RETORT_TRY(const auto listing, read_small_file(AT_FDCWD, "/proc/self/cgroup"));
   const auto unified = find_mount(mountinfo, "");
-  // A host whose controllers are on version 1 mounts an empty version 2 beside them: ask for what it can do.
+  // A host whose controllers are on version 1 mounts an empty version 2 beside them: ask for what
+  // it can do.
   if (unified) {
     const auto available = read_small_file(AT_FDCWD, unified->path + "/cgroup.controllers");
-    if (available && contains_word(*available, "memory")) return try_v2(*unified, listing, instance);
+    if (available && contains_word(*available, "memory"))
+      return try_v2(*unified, listing, instance);
   }
   return try_v1(mountinfo, listing, instance);
 }

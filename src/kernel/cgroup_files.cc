@@ -33,7 +33,9 @@ Result<std::uint64_t> number_in(std::string_view text, const std::string& file) 
   return value;
 }
 
-Result<std::uint64_t> keyed_in(std::string_view text, std::string_view key, const std::string& file) {
+Result<std::uint64_t> keyed_in(std::string_view text,
+                               std::string_view key,
+                               const std::string& file) {
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
@@ -81,7 +83,8 @@ Status sweep_group(const std::string& path) {
     if (attempt >= kPatience) {
       return Error{Fault::busy, "processes in " + path + " do not die: " + listed, 0};
     }
-    // Nothing but what a dead keeper left is in here, so a number cannot have been given to somebody else.
+    // Nothing but what a dead keeper left is in here, so a number cannot have been given to
+    // somebody else.
     std::string_view rest = listed;
     while (!rest.empty()) {
       const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -121,7 +124,9 @@ Status make_group_folders(const std::string& folder) {
   return make_directory(AT_FDCWD, folder, 0755);
 }
 
-Status remove_group(const std::string& path) { return remove_when_free(path); }
+Status remove_group(const std::string& path) {
+  return remove_when_free(path);
+}
 
 Status sweep_group_folders(const std::string& folder) {
   RETORT_CHECK(sweep_group(folder));

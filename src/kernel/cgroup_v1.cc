@@ -30,8 +30,8 @@ class GroupV1 final : public Group {
     RETORT_TRY(cpuacct_, make_group(cpuacct_path_));
     const std::string memory = std::to_string(limits.memory.bytes());
     RETORT_CHECK(write_kernel_file(memory_.get(), "memory.limit_in_bytes", memory));
-    // Memory and swap together: the same bound, so that nothing is ever swapped. Absent without swap accounting,
-    // where swappiness 0 is the bound that is left.
+    // Memory and swap together: the same bound, so that nothing is ever swapped. Absent without
+    // swap accounting, where swappiness 0 is the bound that is left.
     auto with_swap = write_kernel_file(memory_.get(), "memory.memsw.limit_in_bytes", memory);
     if (!with_swap && with_swap.error().os_errno != ENOENT) return with_swap;
     RETORT_CHECK(write_kernel_file(memory_.get(), "memory.swappiness", "0"));
@@ -47,7 +47,8 @@ class GroupV1 final : public Group {
 
   [[nodiscard]] int birth_directory() const override { return -1; }
 
-  // "0" in `tasks` of a process with one thread skips the global lock that cgroup.procs takes (milliseconds).
+  // "0" in `tasks` of a process with one thread skips the global lock that cgroup.procs takes
+  // (milliseconds).
   Status enter() override {
     for (const Fd& tasks : tasks_) {
       if (::write(tasks.get(), "0", 1) != 1) return os_error("write", "tasks");
@@ -84,8 +85,10 @@ class GroupV1 final : public Group {
     event_.reset();
     for (Fd& tasks : tasks_) tasks.reset();
     cpu_usage_.reset();
-    for (const std::string* path : {&memory_path_, &pids_path_, &cpuacct_path_}) {
+    for (std::string* path : {&memory_path_, &pids_path_, &cpuacct_path_}) {
+      if (path->empty()) continue;
       RETORT_CHECK(remove_group(*path));
+      path->clear();
     }
     return {};
   }
@@ -96,7 +99,8 @@ class GroupV1 final : public Group {
     return open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   }
 
-  // The kernel writes to the eventfd when the limit is reached and reclaim found nothing (memory.rst, section 10).
+  // The kernel writes to the eventfd when the limit is reached and reclaim found nothing
+  // (memory.rst, section 10).
   Status register_memory_event() {
     event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event_.is_open()) return os_error("eventfd", "");

@@ -35,8 +35,8 @@ class GroupV2 final : public Group {
   [[nodiscard]] int birth_directory() const override { return directory_.get(); }
   Status enter() override { return {}; }
 
-  // memory.peak and pids.peak can be reset only per open file, and only by newer kernels; the little that set-up used
-  // stays in the peak.
+  // memory.peak and pids.peak can be reset only per open file, and only by newer kernels; the
+  // little that set-up used stays in the peak.
   void restart_peaks() override {}
 
   [[nodiscard]] Result<GroupUsage> usage() const override {
@@ -45,7 +45,8 @@ class GroupV2 final : public Group {
     RETORT_TRY(const auto user, read_keyed(directory_, "cpu.stat", "user_usec"));
     usage.cpu_ns = total * 1000;
     usage.cpu_user_ns = user * 1000;
-    if (auto peak = read_number(directory_, "memory.peak")) usage.memory_peak = ByteSize::of_bytes(*peak);
+    if (auto peak = read_number(directory_, "memory.peak"))
+      usage.memory_peak = ByteSize::of_bytes(*peak);
     if (auto peak = read_number(directory_, "pids.peak")) {
       usage.processes_peak = static_cast<std::uint32_t>(*peak);
     }
@@ -64,7 +65,10 @@ class GroupV2 final : public Group {
   Status remove() override {
     cpu_stat_.reset();
     directory_.reset();
-    return remove_group(path_);
+    if (path_.empty()) return {};
+    RETORT_CHECK(remove_group(path_));
+    path_.clear();
+    return {};
   }
 
  private:
@@ -80,7 +84,8 @@ class GroupsV2 final : public Groups {
   [[nodiscard]] int version() const override { return 2; }
   [[nodiscard]] std::string folder() const override { return folder_; }
 
-  // Controllers go down one level at a time: "retort", then "retort/INSTANCE" (cgroup-v2.rst, Top-down Constraint).
+  // Controllers go down one level at a time: "retort", then "retort/INSTANCE" (cgroup-v2.rst,
+  // Top-down Constraint).
   Status prepare() override {
     RETORT_CHECK(make_group_folders(folder_));
     for (const std::string& level : {folder_.substr(0, folder_.rfind('/')), folder_}) {

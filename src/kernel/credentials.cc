@@ -52,18 +52,24 @@ Status drop_all_capabilities() {
     return os_error("prctl", "PR_CAP_AMBIENT_CLEAR_ALL");
   }
   for (int capability = 0; capability < kMostCapabilities; ++capability) {
-    if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) <= 0) continue;
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return os_error("prctl", "PR_CAPBSET_DROP");
+    const int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (held < 0) break;  // past the last that this kernel knows
+    if (held == 0) continue;
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+      return os_error("prctl", "PR_CAPBSET_DROP");
   }
   constexpr unsigned long kLocked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                                     SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                    SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-  if (::prctl(PR_SET_SECUREBITS, kLocked, 0, 0, 0) != 0) return os_error("prctl", "PR_SET_SECUREBITS");
+                                    SECBIT_NO_CAP_AMBIENT_RAISE |
+                                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  if (::prctl(PR_SET_SECUREBITS, kLocked, 0, 0, 0) != 0)
+    return os_error("prctl", "PR_SET_SECUREBITS");
   return set_capabilities({});
 }
 
 Status become(uid_t user, gid_t group) {
-  // EPERM where the user namespace was made without privilege: there setgroups is denied for good (user_namespaces(7)).
+  // EPERM where the user namespace was made without privilege: there setgroups is denied for good
+  // (user_namespaces(7)).
   if (::setgroups(0, nullptr) != 0 && errno != EPERM) return os_error("setgroups", "");
   if (::setresgid(group, group, group) != 0) return os_error("setresgid", std::to_string(group));
   // Keep the permitted set through the change, so that the caller can drop what is left in order.
@@ -76,7 +82,8 @@ Status become(uid_t user, gid_t group) {
 }
 
 Status forbid_new_privileges() {
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return os_error("prctl", "PR_SET_NO_NEW_PRIVS");
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return os_error("prctl", "PR_SET_NO_NEW_PRIVS");
   return {};
 }
 

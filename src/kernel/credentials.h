@@ -9,7 +9,8 @@ namespace retort::kernel {
 
 using base::Status;
 
-// Every capability that this process has survives its next exec, whatever its user id (ambient set, capabilities(7)).
+// Every capability that this process has survives its next exec, whatever its user id (ambient set,
+// capabilities(7)).
 Status keep_capabilities_over_exec();
 
 // No capability in any set, and no way to one: bounding and ambient sets empty, securebits locked.

@@ -47,7 +47,8 @@ void EventLoop::forget(int descriptor) {
 Status EventLoop::run() {
   stopping_ = false;
   while (!stopping_) {
-    // One event a turn: a callback may close descriptors that later events of a batch would still name.
+    // One event a turn: a callback may close descriptors that later events of a batch would still
+    // name.
     epoll_event event{};
     const int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
     if (count < 0 && errno == EINTR) continue;
@@ -71,13 +72,15 @@ Status Timer::arm(Duration delay) {
   itimerspec setting{};
   setting.it_value.tv_sec = micros / 1'000'000;
   setting.it_value.tv_nsec = micros % 1'000'000 * 1'000;
-  if (::timerfd_settime(fd_.get(), 0, &setting, nullptr) != 0) return os_error("timerfd_settime", "");
+  if (::timerfd_settime(fd_.get(), 0, &setting, nullptr) != 0)
+    return os_error("timerfd_settime", "");
   return {};
 }
 
 Status Timer::disarm() {
   const itimerspec setting{};
-  if (::timerfd_settime(fd_.get(), 0, &setting, nullptr) != 0) return os_error("timerfd_settime", "");
+  if (::timerfd_settime(fd_.get(), 0, &setting, nullptr) != 0)
+    return os_error("timerfd_settime", "");
   return {};
 }
 

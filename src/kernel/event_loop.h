@@ -26,11 +26,13 @@ class EventLoop {
 
   static Result<std::unique_ptr<EventLoop>> create();
 
-  // Watches a descriptor that somebody else owns, until `forget`. EPOLLERR and EPOLLHUP are always reported.
+  // Watches a descriptor that somebody else owns, until `forget`. EPOLLERR and EPOLLHUP are always
+  // reported.
   Status watch(int descriptor, std::uint32_t events, Callback callback);
   // Other events for a descriptor that is watched already.
   Status change(int descriptor, std::uint32_t events);
-  // Must be called before the descriptor is closed. A callback may forget any descriptor, its own included.
+  // Must be called before the descriptor is closed. A callback may forget any descriptor, its own
+  // included.
   void forget(int descriptor);
 
   // Waits for events and runs their callbacks, until `stop`.

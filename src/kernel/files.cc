@@ -23,7 +23,8 @@ Result<Fd> open_beneath(const Fd& directory, const std::string& path, int flags,
   how.flags = static_cast<__u64>(flags | O_CLOEXEC);
   how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  // EAGAIN: a rename raced the walk and the kernel could not prove containment. Ask again, not for ever.
+  // EAGAIN: a rename raced the walk and the kernel could not prove containment. Ask again, not for
+  // ever.
   for (int attempt = 0; attempt < 8; ++attempt) {
     const long number = ::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how);
     if (number >= 0) return Fd(static_cast<int>(number));
@@ -43,7 +44,8 @@ Result<std::string> read_small_file(int directory, const std::string& path, std:
     if (count == 0) return text;
     text.append(chunk, 0, static_cast<std::size_t>(count));
     if (text.size() > largest) {
-      return Error{Fault::invalid, "read " + path + ": over " + std::to_string(largest) + " bytes", 0};
+      return Error{
+          Fault::invalid, "read " + path + ": over " + std::to_string(largest) + " bytes", 0};
     }
   }
 }
@@ -56,7 +58,8 @@ Status write_kernel_file(int directory, const std::string& path, std::string_vie
 }
 
 Status write_file(int directory, const std::string& path, std::string_view text, mode_t mode) {
-  RETORT_TRY(const Fd file, open_at(directory, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
+  RETORT_TRY(const Fd file,
+             open_at(directory, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
   if (auto written = write_all(file, text); !written) return written.error().within(path);
   return {};
 }

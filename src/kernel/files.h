@@ -1,4 +1,5 @@
-// Files: opening, reading and writing by descriptor, and the walks that a stranger cannot lead astray.
+// Files: opening, reading and writing by descriptor, and the walks that a stranger cannot lead
+// astray.
 #pragma once
 
 #include <fcntl.h>
@@ -21,11 +22,15 @@ using base::Status;
 // openat(2) with O_CLOEXEC. `directory` may be AT_FDCWD.
 Result<Fd> open_at(int directory, const std::string& path, int flags, mode_t mode = 0);
 
-// openat2(2) confined to `directory`: no "..", no symbolic link, no magic link, no other mount on the way.
+// openat2(2) confined to `directory`: no "..", no symbolic link, no magic link, no other mount on
+// the way.
 Result<Fd> open_beneath(const Fd& directory, const std::string& path, int flags, mode_t mode = 0);
 
-// A small file (a kernel interface, a configuration) whole; Fault::invalid when it is over `largest` bytes.
-Result<std::string> read_small_file(int directory, const std::string& path, std::size_t largest = 1U << 20U);
+// A small file (a kernel interface, a configuration) whole; Fault::invalid when it is over
+// `largest` bytes.
+Result<std::string> read_small_file(int directory,
+                                    const std::string& path,
+                                    std::size_t largest = 1U << 20U);
 
 // Writes `text` in one write(2), as the kernel's own files want it. Does not create the file.
 Status write_kernel_file(int directory, const std::string& path, std::string_view text);

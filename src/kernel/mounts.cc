@@ -33,7 +33,8 @@ Result<Fd> make_filesystem(const std::string& type,
     const long result =
         value.empty()
             ? ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
-            : ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
+            : ::syscall(
+                  SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
     if (result != 0) return os_error("fsconfig", type + " " + key + "=" + value);
   }
   if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
@@ -53,7 +54,8 @@ Result<Fd> copy_mount(int directory, const std::string& path, std::uint64_t attr
 }
 
 Status attach(const Fd& mount, int directory, const std::string& path) {
-  if (::syscall(SYS_move_mount, mount.get(), "", directory, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+  if (::syscall(
+          SYS_move_mount, mount.get(), "", directory, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
     return os_error("move_mount", path);
   }
   return {};
@@ -68,7 +70,8 @@ Status make_all_private() {
 
 Status change_root(const std::string& path) {
   if (::chdir(path.c_str()) != 0) return os_error("chdir", path);
-  // pivot_root(".", ".") stacks the old root over the new one; detaching "." takes it away (pivot_root(2)).
+  // pivot_root(".", ".") stacks the old root over the new one; detaching "." takes it away
+  // (pivot_root(2)).
   if (::syscall(SYS_pivot_root, ".", ".") != 0) return os_error("pivot_root", path);
   if (::umount2(".", MNT_DETACH) != 0) return os_error("umount2", "the old root");
   if (::chdir("/") != 0) return os_error("chdir", "/");

@@ -1,4 +1,5 @@
-// Mounts: the descriptor-based mount interface (fsopen(2), open_tree(2), move_mount(2), mount_setattr(2)).
+// Mounts: the descriptor-based mount interface (fsopen(2), open_tree(2), move_mount(2),
+// mount_setattr(2)).
 #pragma once
 
 #include <linux/mount.h>
@@ -17,12 +18,15 @@ using base::Fd;
 using base::Result;
 using base::Status;
 
-// A new file system that is mounted nowhere yet. Options are key and value; an empty value is a flag.
-// `attributes` are MOUNT_ATTR_*.
+// A new file system that is mounted nowhere yet. Options are key and value; an empty value is a
+// flag. `attributes` are MOUNT_ATTR_*.
 using MountOptions = std::vector<std::pair<std::string, std::string>>;
-Result<Fd> make_filesystem(const std::string& type, const MountOptions& options, std::uint64_t attributes);
+Result<Fd> make_filesystem(const std::string& type,
+                           const MountOptions& options,
+                           std::uint64_t attributes);
 
-// A copy of the mount at `path` (from `directory`), attached nowhere, without what is mounted below it.
+// A copy of the mount at `path` (from `directory`), attached nowhere, without what is mounted below
+// it.
 Result<Fd> copy_mount(int directory, const std::string& path, std::uint64_t attributes);
 
 // Attaches a mount of the two functions above at `path`.

@@ -52,7 +52,8 @@ Status raise_loopback() {
 Status hide_uptime() {
   if (::unshare(CLONE_NEWTIME) != 0) return os_error("unshare", "CLONE_NEWTIME");
   std::string offsets;
-  for (const auto& [clock, name] : {std::pair{CLOCK_MONOTONIC, "monotonic"}, {CLOCK_BOOTTIME, "boottime"}}) {
+  for (const auto& [clock, name] :
+       {std::pair{CLOCK_MONOTONIC, "monotonic"}, {CLOCK_BOOTTIME, "boottime"}}) {
     timespec now{};
     ::clock_gettime(clock, &now);
     offsets += std::string(name) + " " + std::to_string(-now.tv_sec) + " 0\n";

@@ -18,17 +18,19 @@ struct IdRange {
   unsigned count;
 };
 
-// uid_map and gid_map of a child's new user namespace (user_namespaces(7)). Without privilege over the ids only one
-// line that maps our own id is allowed, and setgroups(2) is denied first.
+// uid_map and gid_map of a child's new user namespace (user_namespaces(7)). Without privilege over
+// the ids only one line that maps our own id is allowed, and setgroups(2) is denied first.
 Status map_ids(pid_t child, std::span<const IdRange> users, std::span<const IdRange> groups);
 
 // Brings up the loopback interface of this network namespace.
 Status raise_loopback();
 
-// The boot and monotonic clocks of children to come start near zero (time_namespaces(7)): uptime says nothing.
+// The boot and monotonic clocks of children to come start near zero (time_namespaces(7)): uptime
+// says nothing.
 Status hide_uptime();
 
-// No namespace of any kind can be made in this user namespace from here on (namespaces(7), /proc/sys/user).
+// No namespace of any kind can be made in this user namespace from here on (namespaces(7),
+// /proc/sys/user).
 Status forbid_new_namespaces();
 
 }  // namespace retort::kernel

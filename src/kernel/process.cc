@@ -59,8 +59,9 @@ void reset_signals() {
 Status set_resource_limit(__rlimit_resource resource, std::uint64_t value) {
   const rlimit limit{.rlim_cur = value, .rlim_max = value};
   if (::setrlimit(resource, &limit) != 0) {
-    return os_error("setrlimit", "resource " + std::to_string(static_cast<int>(resource)) + " to " +
-                                     std::to_string(value));
+    return os_error(
+        "setrlimit",
+        "resource " + std::to_string(static_cast<int>(resource)) + " to " + std::to_string(value));
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// Process: making, signalling and reaping children by pidfd, so that a number used again is never hit.
+// Process: making, signalling and reaping children by pidfd, so that a number used again is never
+// hit.
 #pragma once
 
 #include <sys/resource.h>
@@ -21,8 +22,9 @@ struct Child {
   Fd pidfd;
 };
 
-// clone3(2) as fork: `flags` are CLONE_NEW* flags; with `into_group` (a cgroup v2 directory, or -1) the child is born
-// there. The caller must have one thread: the child goes on with a copy of its memory.
+// clone3(2) as fork: `flags` are CLONE_NEW* flags; with `into_group` (a cgroup v2 directory, or -1)
+// the child is born there. The caller must have one thread: the child goes on with a copy of its
+// memory.
 Result<Child> fork_child(std::uint64_t flags, int into_group = -1);
 
 // pidfd_send_signal(2). A process that is gone already is fine.

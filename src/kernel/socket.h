@@ -25,12 +25,15 @@ struct Message {
   std::vector<Fd> descriptors;
 };
 
-// One message, whole or not at all. Fault::gone when the peer has closed; Fault::exhausted (EAGAIN) when a
-// non-blocking socket is full.
-Status send_message(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> descriptors = {});
+// One message, whole or not at all. Fault::gone when the peer has closed; Fault::exhausted (EAGAIN)
+// when a non-blocking socket is full.
+Status send_message(const Fd& socket,
+                    std::span<const std::byte> bytes,
+                    std::span<const int> descriptors = {});
 
-// One message of at most `largest` bytes; a longer one, or one with more than kMostDescriptors, is Fault::invalid
-// and its descriptors are closed. Waits, unless the socket is non-blocking (then Fault::exhausted).
+// One message of at most `largest` bytes; a longer one, or one with more than kMostDescriptors, is
+// Fault::invalid and its descriptors are closed. Waits, unless the socket is non-blocking (then
+// Fault::exhausted).
 constexpr std::size_t kMostDescriptors = 8;
 Result<Message> receive_message(const Fd& socket, std::size_t largest);
 

@@ -25,8 +25,8 @@ using text::TomlTable;
 namespace {
 
 const std::vector<std::string>& statuses() {
-  static const std::vector<std::string> all(cell::outcome_names().begin(), cell::outcome_names().end());
-  return all;
+  static const std::vector<std::string> kAll(cell::outcome_names().begin(), cell::outcome_names().end());
+  return kAll;
 }
 
 // Variables by which the dynamic linker runs code that the manifest's command does not name.
