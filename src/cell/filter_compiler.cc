@@ -105,12 +105,15 @@ std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
   if (filter == nullptr) die("seccomp_init");
   seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary tree over the numbers
-  // A call that an add-on allows must not also be in a refusing group of the same filter.
+  // A call that is allowed whatever its arguments must not also be in a refusing group of the same
+  // filter: an add-on opens what the base refuses.
   std::set<std::string> allowed;
   for (const Group& group : retort::cell::filter_rules()) {
     if (group.answer != Answer::allow || !profiles.contains(group.profile)) continue;
     for (const Rule& rule : group.rules) {
-      for (const std::string& call : words(rule.calls)) allowed.insert(call);
+      if (rule.all.empty() && rule.one_of.empty()) {
+        for (const std::string& call : words(rule.calls)) allowed.insert(call);
+      }
       add_rule(filter, SCMP_ACT_ALLOW, rule, {});
     }
   }

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -209,13 +210,40 @@ constexpr Rule kProcesses[] = {
     {.calls = "clone", .all = kNoNewNamespace},
     {.calls = "arch_prctl execve execveat exit exit_group fork vfork wait4 waitid getpid getppid "
               "gettid getpgid getpgrp "
-              "getsid setpgid setsid getrusage getrlimit setrlimit prlimit64 getpriority "
+              "getsid setpgid setsid getrusage getrlimit getpriority "
               "setpriority get_robust_list "
               "set_robust_list set_tid_address get_thread_area set_thread_area rseq pidfd_open "
               "pidfd_send_signal "
               "restart_syscall uname sysinfo capget"},
     {.calls = "prctl", .one_of = kPrctls, .one_of_argument = 0},
     {.calls = "personality", .one_of = kPersonalities, .one_of_argument = 0},
+};
+constexpr Condition kAsksOnly[] = {{.argument = 2, .compare = Compare::equal, .value = 0}};
+constexpr Condition kSets[] = {{.argument = 2, .compare = Compare::greater, .value = 0}};
+constexpr std::uint64_t kCore[] = {RLIMIT_CORE};
+constexpr std::uint64_t kAllButCore[] = {RLIMIT_CPU,
+                                         RLIMIT_FSIZE,
+                                         RLIMIT_DATA,
+                                         RLIMIT_STACK,
+                                         RLIMIT_RSS,
+                                         RLIMIT_NPROC,
+                                         RLIMIT_NOFILE,
+                                         RLIMIT_MEMLOCK,
+                                         RLIMIT_AS,
+                                         RLIMIT_LOCKS,
+                                         RLIMIT_SIGPENDING,
+                                         RLIMIT_MSGQUEUE,
+                                         RLIMIT_NICE,
+                                         RLIMIT_RTPRIO,
+                                         RLIMIT_RTTIME};
+constexpr Rule kResourceLimits[] = {
+    {.calls = "setrlimit", .one_of = kAllButCore, .one_of_argument = 0},
+    {.calls = "prlimit64", .one_of = kAllButCore, .one_of_argument = 1},
+    {.calls = "prlimit64", .all = kAsksOnly, .one_of = kCore, .one_of_argument = 1},
+};
+constexpr Rule kCoreLimit[] = {
+    {.calls = "setrlimit", .one_of = kCore, .one_of_argument = 0},
+    {.calls = "prlimit64", .all = kSets, .one_of = kCore, .one_of_argument = 1},
 };
 constexpr Rule kIds[] = {
     {.calls = "getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid "
@@ -321,6 +349,17 @@ constexpr Group kGroups[] = {
      Answer::allow,
      0,
      kProcesses},
+    {"resource limits, of which only less can be had",
+     Profile::base,
+     Answer::allow,
+     0,
+     kResourceLimits},
+    {"the core limit stays at 1, which keeps the kernel from starting a piped core_pattern's "
+     "helper outside the cell",
+     Profile::base,
+     Answer::error,
+     0,
+     kCoreLimit},
     {"ids: all but one are out of reach without a capability",
      Profile::base,
      Answer::allow,

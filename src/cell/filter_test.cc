@@ -6,12 +6,14 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <functional>
 
@@ -116,6 +118,32 @@ TEST(Filter, GivesAddOnsOnlyWhenAsked) {
   EXPECT_EQ(under_filter(Network::none, kPtrace, trace), 0);
   EXPECT_EQ(under_filter(Network::none, kNoAddOn, watch), ENOSYS);
   EXPECT_EQ(under_filter(Network::none, kInotify, watch), 0);
+}
+
+TEST(Filter, KeepsTheCoreLimitWhereItIs) {
+  // A piped core_pattern starts its helper for a limit of 0, and not for 1 (core(5)).
+  const auto after = [](const std::function<void(const rlimit*)>& set) {
+    return under_filter(Network::none, kNoAddOn, [&] {
+      const rlimit none{};
+      set(&none);
+      rlimit now{};
+      ::syscall(SYS_prlimit64, 0, RLIMIT_CORE, nullptr, &now);
+      return now.rlim_cur == 1 ? 0L : (errno = ERANGE, -1L);
+    });
+  };
+  ASSERT_EQ(::setrlimit(RLIMIT_CORE, std::array{rlimit{1, 1}}.data()), 0);
+  EXPECT_EQ(after([](const rlimit* none) { ::syscall(SYS_setrlimit, RLIMIT_CORE, none); }), 0);
+  EXPECT_EQ(
+      after([](const rlimit* none) { ::syscall(SYS_prlimit64, 0, RLIMIT_CORE, none, nullptr); }),
+      0);
+  EXPECT_EQ(
+      after([](const rlimit* none) { ::syscall(SYS_setrlimit, RLIMIT_CORE | 1UL << 32U, none); }),
+      0);
+  EXPECT_EQ(refused([] {
+              const rlimit files{10, 10};
+              return ::syscall(SYS_setrlimit, RLIMIT_NOFILE, &files);
+            }),
+            0);
 }
 
 TEST(Filter, MakesSyncASuccessThatDoesNothing) {

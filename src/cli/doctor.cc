@@ -1,5 +1,4 @@
-// retort doctor: what this host can enforce. Everything is tried, then a keeper and a cell of it
-// are started; a table for people, or JSON.
+// retort doctor: what this host can enforce, gathered and printed as a table or as JSON.
 #include <unistd.h>
 
 #include <algorithm>

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
@@ -158,7 +157,7 @@ void check_switches(Checks& checks) {
     const std::string path = path_of_switch(entry.key);
     if (const auto value = line_of(path)) {
       check.detail = *value;
-      check.found = std::atol(value->c_str()) >= entry.least;
+      check.found = number_of(*value) >= entry.least;
       check.mend = set_switch(entry.key, entry.set_to);
     } else if (::access(path.c_str(), F_OK) == 0) {
       check.found = false;

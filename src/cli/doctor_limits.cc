@@ -55,7 +55,7 @@ std::string mend_groups(const std::string& reason, int version) {
     return command;
   }
   if (!is_root())
-    return no_command("root alone can make control groups here: run retort with sudo");
+    return no_command("root alone can make control groups here; run retort with sudo");
   if (!reason.ends_with("is mounted")) {
     return no_command(
         "control groups must be writable where this session is started (Docker: --cgroupns host "

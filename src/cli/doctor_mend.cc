@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 
 #include "kernel/files.h"
 
@@ -25,8 +25,8 @@ std::string mend_namespace_limits() {
   for (const char* kind : {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"}) {
     const std::string key = std::string("user.max_") + kind + "_namespaces";
     const auto value = read_switch(key);
-    if (!value || std::atol(value->c_str()) >= least) continue;
-    least = std::atol(value->c_str());
+    if (!value || number_of(*value) >= least) continue;
+    least = number_of(*value);
     lowest = key;
   }
   if (lowest.empty())
@@ -82,6 +82,12 @@ std::string path_of_switch(const std::string& key) {
 
 std::optional<std::string> read_switch(const std::string& key) {
   return line_of(path_of_switch(key));
+}
+
+long number_of(const std::string& value) {
+  long number = 0;
+  std::from_chars(value.data(), value.data() + value.size(), number);
+  return number;
 }
 
 std::string set_switch(const std::string& key, const std::string& value) {

@@ -28,6 +28,8 @@ std::string set_file(const std::string& path, const std::string& value);
 // A switch is named as for sysctl(8).
 std::string path_of_switch(const std::string& key);
 std::optional<std::string> read_switch(const std::string& key);
+// 0 for what is no number.
+long number_of(const std::string& value);
 std::string set_switch(const std::string& key, const std::string& value);
 
 // For a probe that failed; `since` is the Linux that brought what it tried.

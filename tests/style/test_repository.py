@@ -124,7 +124,7 @@ def test_the_keeper_is_small():
         if path.name.endswith("_test.cc") or path.stem in NOT_IN_THE_KEEPER:
             continue
         code += sum(1 for line in path.read_text().splitlines() if line.strip() and not line.strip().startswith("//"))
-    assert code <= 3400, f"{code} lines of code"
+    assert code <= 3600, f"{code} lines of code"
 
 
 def test_what_is_said_not_to_be_in_the_keeper_is_not_in_it():
