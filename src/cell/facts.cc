@@ -65,6 +65,8 @@ const char* step_text(Step step) {
       return "drop all capabilities";
     case Step::no_new_privileges:
       return "forbid new privileges";
+    case Step::landlock:
+      return "restrict it with Landlock";
     case Step::filter:
       return "load the system-call filter";
     case Step::ready:

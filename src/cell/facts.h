@@ -38,8 +38,9 @@ enum class Step : std::uint16_t {
   program_ids,
   capabilities,
   no_new_privileges,
-  filter,  // the system-call filter
-  ready,   // waits for the word to start
+  landlock,  // the second wall around files
+  filter,    // the system-call filter
+  ready,     // waits for the word to start
   execute,
 };
 

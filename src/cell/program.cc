@@ -16,6 +16,7 @@
 #include "cell/mount_plan.h"
 #include "kernel/credentials.h"
 #include "kernel/files.h"
+#include "kernel/landlock.h"
 #include "kernel/process.h"
 #include "kernel/seccomp.h"
 
@@ -112,6 +113,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
+// What the mounts already say, said again to another part of the kernel.
+kernel::LandlockRules landlock_rules(const InitSpec& spec) {
+  kernel::LandlockRules rules{.readable = {"/"},
+                              .writable = {},
+                              .rewritable = {"/dev", "/proc"},
+                              .internet = spec.network == Network::loopback};
+  for (const ScratchFolder& folder : scratch_folders()) rules.writable.emplace_back(folder.target);
+  return rules;
+}
+
 struct ResourceLimit {
   __rlimit_resource resource;
   std::uint64_t value;
@@ -159,6 +170,10 @@ void become_program(const InitSpec& spec, const Fd& bundle, const Fd& start, con
 
   must(kernel::drop_all_capabilities(), report, Step::capabilities);
   must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);
+
+  if (const auto version = kernel::landlock_version()) {
+    must(kernel::restrict_with_landlock(landlock_rules(spec), *version), report, Step::landlock);
+  }
 
   auto arguments = pointers(words->arguments);
   auto variables = pointers(words->variables);

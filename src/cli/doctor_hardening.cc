@@ -13,6 +13,7 @@
 #include "cli/doctor_checks.h"
 #include "cli/doctor_mend.h"
 #include "kernel/files.h"
+#include "kernel/landlock.h"
 #include "kernel/probe.h"
 
 namespace retort::cli {
@@ -247,10 +248,10 @@ void check_memory_and_processor(Checks& checks) {
 void check_landlock(Checks& checks) {
   const auto version = kernel::landlock_version();
   Check check{
-      "landlock", "hardening", Level::hardening, "Landlock (for information: no cell uses it yet)"};
+      "landlock", "hardening", Level::hardening, "Landlock, a second wall around files, sockets and signals"};
   check.found = version.has_value();
   check.detail = version ? "version " + std::to_string(*version) : version.error().what;
-  check.lost = "nothing yet";
+  check.lost = "files, sockets and signals are walled in by mounts and namespaces alone";
   if (!version) {
     check.mend = version.error().os_errno == EOPNOTSUPP
                      ? no_command("boot with landlock in the kernel option lsm=")

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -324,13 +323,6 @@ Status probe_filter() {
     }
     return {};
   });
-}
-
-Result<unsigned> landlock_version() {
-  const long version =
-      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version < 0) return os_error("landlock_create_ruleset", "");
-  return static_cast<unsigned>(version);
 }
 
 }  // namespace retort::kernel

@@ -51,8 +51,4 @@ Status probe_seals();
 // A system-call filter that refuses one call.
 Status probe_filter();
 
-// Landlock's version of its interface (landlock_create_ruleset(2)); an Error where it is absent or
-// switched off.
-Result<unsigned> landlock_version();
-
 }  // namespace retort::kernel
