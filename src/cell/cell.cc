@@ -487,8 +487,10 @@ void Cell::finish() {
     (void)group_->remove();
     group_.reset();
   }
+  // The call may destroy this object, so nothing of it may be in the call.
   const Finished finished = std::move(finished_);
-  finished(facts_);  // may destroy this object
+  const Facts facts = facts_;
+  finished(facts);
 }
 
 }  // namespace retort::cell
