@@ -80,6 +80,9 @@ class Init {
     must(kernel::make_all_private(), Step::private_mounts);
     std::uint16_t index = 0;
     for (const MountStep& step : mount_plan(spec_)) must(mount(step), step.step, index++);
+    auto queues = kernel::make_filesystem("mqueue", {}, 0);
+    if (!queues) must(queues.error(), Step::devices, index);
+    queues_ = std::move(*queues);
     if (::unshare(CLONE_NEWCGROUP) != 0) must(os_error("unshare", ""), Step::group_namespace);
     must(kernel::hide_uptime(), Step::clocks);
     must(kernel::forbid_new_namespaces(), Step::forbid_namespaces);
@@ -136,7 +139,10 @@ class Init {
       scratch_.reset();
       start_pipe->write_end.reset();
       report_pipe->read_end.reset();
-      become_program(spec_, bundle_, start_pipe->read_end, report_pipe->write_end);
+      become_program(spec_,
+                     {.bundle = bundle_, .queues = queues_},
+                     start_pipe->read_end,
+                     report_pipe->write_end);
     }
     program_ = child->pid;
     report_ = std::move(report_pipe->read_end);
@@ -152,6 +158,7 @@ class Init {
       must(os_error("read", "", EPIPE), Step::start_program, 1);
     if (report.step != Step::ready) fail(report);
     bundle_.reset();
+    queues_.reset();
     const std::array descriptors = {scratch_.get(), start_pipe->write_end.get()};
     send({.word = Word::ready}, descriptors);
     scratch_.reset();
@@ -200,6 +207,7 @@ class Init {
   Fd socket_;
   Fd bundle_;
   Fd scratch_;
+  Fd queues_;
   Fd report_;
   InitSpec spec_;
   pid_t program_ = 0;

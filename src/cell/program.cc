@@ -113,11 +113,14 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-// What the mounts already say, said again to another part of the kernel.
-kernel::LandlockRules landlock_rules(const InitSpec& spec) {
+// What the mounts already say, said again to another part of the kernel. `queues` is the file
+// system of POSIX message queues: every IPC namespace has one, which mq_open(3) uses without its
+// being mounted.
+kernel::LandlockRules landlock_rules(const InitSpec& spec, const Fd& queues) {
   kernel::LandlockRules rules{.readable = {"/"},
                               .writable = {},
                               .rewritable = {"/dev", "/proc"},
+                              .writable_descriptors = {queues.get()},
                               .internet = spec.network == Network::loopback};
   for (const ScratchFolder& folder : scratch_folders()) rules.writable.emplace_back(folder.target);
   return rules;
@@ -138,12 +141,15 @@ Status lower(const ResourceLimit& wanted) {
 
 }  // namespace
 
-void become_program(const InitSpec& spec, const Fd& bundle, const Fd& start, const Fd& report) {
+void become_program(const InitSpec& spec,
+                    const Inherited& inherited,
+                    const Fd& start,
+                    const Fd& report) {
   if (::setsid() < 0) die(report, Step::session, errno);
   must(kernel::become(spec.program_id, spec.program_id), report, Step::program_ids);
   ::umask(022);
 
-  auto words = unpack(bundle);
+  auto words = unpack(inherited.bundle);
   if (!words)
     die(report, Step::files, words.error().os_errno != 0 ? words.error().os_errno : EINVAL);
   if (::chdir(kBox) != 0) die(report, Step::files, errno, 1);
@@ -172,7 +178,9 @@ void become_program(const InitSpec& spec, const Fd& bundle, const Fd& start, con
   must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);
 
   if (const auto version = kernel::landlock_version()) {
-    must(kernel::restrict_with_landlock(landlock_rules(spec), *version), report, Step::landlock);
+    must(kernel::restrict_with_landlock(landlock_rules(spec, inherited.queues), *version),
+         report,
+         Step::landlock);
   }
 
   auto arguments = pointers(words->arguments);

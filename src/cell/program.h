@@ -15,11 +15,17 @@ struct Report {
 };
 static_assert(sizeof(Report) == 8);
 
+// What retort-init holds for the program's last steps.
+struct Inherited {
+  const base::Fd& bundle;
+  const base::Fd& queues;  // the file system of the cell's POSIX message queues, mounted nowhere
+};
+
 // In the fork of retort-init, in the finished cell: takes the program's id, writes the files of the
 // bundle, gives up everything else, reports, waits for one byte from `start`, and executes. Never
 // returns: what is not wholly built does not run.
 [[noreturn]] void become_program(const InitSpec& spec,
-                                 const base::Fd& bundle,
+                                 const Inherited& inherited,
                                  const base::Fd& start,
                                  const base::Fd& report);
 

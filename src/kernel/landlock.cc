@@ -48,12 +48,18 @@ std::uint64_t known_accesses(int version) {
   return known;
 }
 
-Status allow(const Fd& ruleset, const std::string& folder, std::uint64_t accesses) {
-  RETORT_TRY(const Fd parent, open_at(AT_FDCWD, folder, O_PATH));
-  const landlock_path_beneath_attr rule{.allowed_access = accesses, .parent_fd = parent.get()};
+Status allow(const Fd& ruleset, int folder, std::uint64_t accesses) {
+  const landlock_path_beneath_attr rule{.allowed_access = accesses, .parent_fd = folder};
   if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
-    return os_error("landlock_add_rule", folder);
+    return os_error("landlock_add_rule", "");
   }
+  return {};
+}
+
+Status allow(const Fd& ruleset, const std::string& folder, std::uint64_t accesses) {
+  RETORT_TRY(const Fd opened, open_at(AT_FDCWD, folder, O_PATH));
+  if (auto added = allow(ruleset, opened.get(), accesses); !added)
+    return added.error().within(folder);
   return {};
 }
 
@@ -83,6 +89,7 @@ Status restrict_with_landlock(const LandlockRules& rules, int version) {
     RETORT_CHECK(allow(ruleset, folder, kRead | rewrite));
   const std::uint64_t write = (kRead | kMake | LANDLOCK_ACCESS_FS_REFER | rewrite) & known;
   for (const std::string& folder : rules.writable) RETORT_CHECK(allow(ruleset, folder, write));
+  for (const int folder : rules.writable_descriptors) RETORT_CHECK(allow(ruleset, folder, write));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return os_error("landlock_restrict_self", "");
   }

@@ -47,7 +47,8 @@ class Landlock : public ::testing::Test {
     if (child == 0) {
       const LandlockRules rules{.readable = {root_ + "/read"},
                                 .writable = {root_ + "/write"},
-                                .rewritable = {root_ + "/device"}};
+                                .rewritable = {root_ + "/device"},
+                                .writable_descriptors = {}};
       if (!forbid_new_privileges() || !restrict_with_landlock(rules, level)) ::_exit(255);
       ::_exit(attempt() < 0 ? errno : 0);
     }
