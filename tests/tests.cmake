@@ -1,7 +1,10 @@
 # Integration tests: the probe, and tests that run it in cells of the real kernel.
 
 # Static, so that it runs in any image; no sanitizer, since it is what is contained and not what contains.
-add_executable(retort-probe tests/probe/probe.cc)
+add_executable(retort-probe
+  tests/probe/probe.cc tests/probe/tools.cc tests/probe/call_modes.cc tests/probe/file_modes.cc
+  tests/probe/sight_modes.cc tests/probe/stream_modes.cc tests/probe/work_modes.cc)
+target_include_directories(retort-probe PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 set_target_properties(retort-probe PROPERTIES COMPILE_OPTIONS "" LINK_OPTIONS "-static;-s")
 target_link_libraries(retort-probe PRIVATE retort_flags)
 

@@ -190,7 +190,7 @@ bool has_file_of(const Fd& folder, std::uint64_t bytes) {
       if (below == "." || below == ".." ||
           ::fstatat(number, below.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
         continue;
-      if (S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) >= bytes) return true;
+      if (S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) == bytes) return true;
       if (S_ISDIR(info.st_mode) && waiting.size() < kMostMeasured)
         waiting.push_back(name + "/" + below);
     }

@@ -21,7 +21,6 @@
 
 namespace retort::test {
 
-using base::Fd;
 using base::Result;
 using base::operator""_MiB;
 
@@ -32,7 +31,9 @@ constexpr unsigned kFirstId = 0x7000'0000;
 constexpr unsigned kIdsOfOneKeeper = 0x1'0000;
 
 constexpr const char* kStateFolder = "/run/retort";
-constexpr std::uint64_t kMostGrowth = 8U << 20U;
+constexpr std::uint64_t kMostGrowth = (8U << 20U) + kFreedMemory;
+constexpr base::Duration kWatchEvery{5'000};
+constexpr std::uint64_t kLine = 16;  // of the probe's counted bytes
 
 std::string bin_folder() {
   std::string self(4096, '\0');
@@ -52,17 +53,21 @@ Words entries_of(const std::string& folder) {
 }
 
 bool is_folder(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// Every place where a control group of ours can be: each hierarchy of version 1, and version 2 itself.
+// Every place where a control group of ours can be: each hierarchy of version 1, and version 2
+// itself.
 Words group_folders(const std::string& name) {
   Words found;
   Words hierarchies = {"/sys/fs/cgroup"};
-  for (const std::string& hierarchy : entries_of("/sys/fs/cgroup")) hierarchies.push_back("/sys/fs/cgroup/" + hierarchy);
-  for (const std::string& hierarchy : hierarchies) {
-    if (is_folder(hierarchy + "/" + name)) found.push_back(hierarchy + "/" + name);
+  for (const std::string& hierarchy : entries_of("/sys/fs/cgroup")) {
+    hierarchies.push_back("/sys/fs/cgroup/" + hierarchy);
+  }
+  for (std::string folder : hierarchies) {
+    folder.append("/").append(name);
+    if (is_folder(folder)) found.push_back(folder);
   }
   return found;
 }
@@ -74,8 +79,28 @@ std::string field_of(const std::string& text, const std::string& key) {
   return text.substr(begin, text.find_first_of("\t \n", begin) - begin);
 }
 
-// Other keepers may run on this machine. Under the lock that all of them take to begin and to end, what belongs to no
-// living keeper is left over.
+std::string describe(const HostProcess& process) {
+  const auto groups =
+      kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(process.pid) + "/cgroup");
+  return "process " + std::to_string(process.pid) + " (" + process.command + ") of uid " +
+         std::to_string(process.uid) + ", child of " + std::to_string(process.parent) + ", " +
+         process.state + ", in the groups\n" + groups.value_or(std::string("of the dead"));
+}
+
+// Those that live: the dead of a keeper that somebody else killed wait for the host's first process
+// to reap them, which may take a second. The dead of a keeper that lives are its children; see
+// expect_nothing_left_by_cells.
+std::vector<HostProcess> processes_of(unsigned instance) {
+  const unsigned first = kFirstId + instance * kIdsOfOneKeeper;
+  auto processes = host_processes();
+  std::erase_if(processes, [&](const HostProcess& process) {
+    return process.uid < first || process.uid >= first + kIdsOfOneKeeper || process.state == "Z";
+  });
+  return processes;
+}
+
+// Other keepers may run on this machine. Under the lock that all of them take to begin and to end,
+// what belongs to no living keeper is left over.
 void expect_nothing_left_by_keeper(unsigned instance) {
   const auto turn = kernel::open_at(AT_FDCWD, std::string(kStateFolder) + "/lock", O_RDWR);
   ASSERT_TRUE(turn && ::flock(turn->get(), LOCK_EX) == 0) << kStateFolder << "/lock";
@@ -86,10 +111,8 @@ void expect_nothing_left_by_keeper(unsigned instance) {
   if (lock && ::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) return;
   EXPECT_FALSE(is_folder(folder)) << "left: " << folder;
   EXPECT_EQ(group_folders("retort/" + number), Words{}) << "left: control groups";
-  for (const HostProcess& process : host_processes()) {
-    const unsigned first = kFirstId + instance * kIdsOfOneKeeper;
-    EXPECT_FALSE(process.uid >= first && process.uid < first + kIdsOfOneKeeper)
-        << "left: process " << process.pid << " (" << process.command << ") of uid " << process.uid;
+  for (const HostProcess& process : processes_of(instance)) {
+    ADD_FAILURE() << "left: " << describe(process);
   }
   if (entries_of(kStateFolder) == Words{"lock"}) {
     EXPECT_EQ(group_folders("retort"), Words{}) << "left: the folder of control groups";
@@ -116,10 +139,13 @@ std::vector<HostProcess> host_processes() {
     auto status = kernel::read_small_file(AT_FDCWD, "/proc/" + name + "/status");
     if (!status) continue;  // it has just ended
     const std::string text = "\n" + *status;
-    const auto number = [&](const char* key) { return std::strtoul(field_of(text, key).c_str(), nullptr, 10); };
+    const auto number = [&](const char* key) {
+      return std::strtoul(field_of(text, key).c_str(), nullptr, 10);
+    };
     processes.push_back({.pid = static_cast<pid_t>(number("Pid")),
                          .parent = static_cast<pid_t>(number("PPid")),
                          .uid = static_cast<unsigned>(number("Uid")),
+                         .state = field_of(text, "State"),
                          .command = field_of(text, "Name")});
   }
   return processes;
@@ -133,14 +159,16 @@ std::uint64_t resident_bytes(pid_t pid) {
   return std::strtoull(status->c_str() + at + 6, nullptr, 10) * 1024;
 }
 
-std::size_t count_descriptors(pid_t pid) { return entries_of("/proc/" + std::to_string(pid) + "/fd").size(); }
+std::size_t count_descriptors(pid_t pid) {
+  return entries_of("/proc/" + std::to_string(pid) + "/fd").size();
+}
 
 std::string counted_bytes(std::uint64_t begin, std::uint64_t end) {
-  constexpr std::uint64_t kLine = 16;
   std::string text;
   for (std::uint64_t line = begin / kLine; line * kLine < end; ++line) {
     std::array<char, kLine + 1> buffer{};
-    (void)std::snprintf(buffer.data(), buffer.size(), "%015llu\n", static_cast<unsigned long long>(line));
+    (void)std::snprintf(
+        buffer.data(), buffer.size(), "%015llu\n", static_cast<unsigned long long>(line));
     text.append(buffer.data(), kLine);
   }
   return text.substr(begin % kLine, end - begin);
@@ -159,7 +187,8 @@ std::string outcome_of(const job::StageResult& result) {
 
 Words limits_hit_of(const job::StageResult& result) {
   Words names;
-  for (const cell::Limit limit : result.verdict.limits_hit) names.emplace_back(cell::info_of(limit).name);
+  for (const cell::Limit limit : result.verdict.limits_hit)
+    names.emplace_back(cell::info_of(limit).name);
   return names;
 }
 
@@ -209,31 +238,33 @@ void CellTest::TearDown() {
 
 void CellTest::expect_nothing_left_by_cells() {
   for (const HostProcess& process : host_processes()) {
-    EXPECT_NE(process.parent, keeper_->pid()) << "left: process " << process.pid << " (" << process.command << ")";
+    EXPECT_NE(process.parent, keeper_->pid()) << "left: " << describe(process);
   }
-  EXPECT_TRUE(cell_processes().empty()) << "left: " << cell_processes().size() << " processes of cells";
-  for (const std::string& folder : group_folders("retort/" + std::to_string(keeper_->abilities().instance))) {
-    for (const std::string& entry : entries_of(folder)) {
-      EXPECT_FALSE(is_folder(folder + "/" + entry)) << "left: " << folder << "/" << entry;
+  for (const HostProcess& process : cell_processes()) {
+    ADD_FAILURE() << "left: " << describe(process);
+  }
+  for (const std::string& folder :
+       group_folders("retort/" + std::to_string(keeper_->abilities().instance))) {
+    for (std::string entry : entries_of(folder)) {
+      entry.insert(0, folder + "/");
+      EXPECT_FALSE(is_folder(entry)) << "left: " << entry;
     }
   }
-  EXPECT_EQ(count_descriptors(keeper_->pid()), descriptors_before_) << "the keeper's open descriptors";
-  EXPECT_LT(resident_bytes(keeper_->pid()), resident_before_ + kMostGrowth) << "the keeper's memory";
+  EXPECT_EQ(count_descriptors(keeper_->pid()), descriptors_before_)
+      << "the keeper's open descriptors";
+  EXPECT_LT(resident_bytes(keeper_->pid()), resident_before_ + kMostGrowth)
+      << "the keeper's memory";
 }
 
 std::vector<HostProcess> CellTest::cell_processes() {
-  const unsigned first = kFirstId + keeper_->abilities().instance * kIdsOfOneKeeper;
-  auto processes = host_processes();
-  std::erase_if(processes, [&](const HostProcess& process) {
-    return process.uid < first || process.uid >= first + kIdsOfOneKeeper;
-  });
-  return processes;
+  return processes_of(keeper_->abilities().instance);
 }
 
 job::Submission CellTest::submission_for(const ProbeCall& call) const {
   job::Submission submission;
   submission.runtime = &manifest_;
   submission.files = {{.name = "probe", .content = probe_, .executable = true}};
+  submission.files.insert(submission.files.end(), call.files.begin(), call.files.end());
   submission.args = call.args;
   submission.run_limits = call.limits;
   submission.collect_files = call.collect;
@@ -245,10 +276,12 @@ job::StageResult CellTest::run_probe(Words args, const cell::Limits& limits) {
   return run_probe(ProbeCall{.args = std::move(args), .limits = limits});
 }
 
-job::StageResult CellTest::run_probe(ProbeCall call) { return std::move(run_many({std::move(call)}).front()); }
+job::StageResult CellTest::run_probe(ProbeCall call) {
+  return std::move(run_many({std::move(call)}).front());
+}
 
-std::vector<job::StageResult> CellTest::run_many(const std::vector<ProbeCall>& calls, const Watcher& watcher) {
-  constexpr base::Duration kWatchEvery{5'000};
+std::vector<job::StageResult> CellTest::run_many(const std::vector<ProbeCall>& calls,
+                                                 const Watcher& watcher) {
   std::vector<job::StageResult> results(calls.size());
   std::vector<std::unique_ptr<job::Job>> jobs;
   std::size_t waiting = calls.size();

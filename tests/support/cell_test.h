@@ -1,4 +1,5 @@
-// CellTest: a fixture that runs the probe in cells of a keeper of its own, and then looks for what is left of them.
+// CellTest: a fixture that runs the probe in cells of a keeper of its own, and then looks for what
+// is left of them.
 #pragma once
 
 #include <sys/types.h>
@@ -22,6 +23,13 @@ namespace retort::test {
 
 using Words = std::vector<std::string>;
 
+// A sanitizer keeps what was freed for a while: slack for whoever measures memory.
+#if __has_feature(address_sanitizer)
+constexpr std::uint64_t kFreedMemory = 512U << 20U;
+#else
+constexpr std::uint64_t kFreedMemory = 0;
+#endif
+
 // Enough for everything that a test does not want to hit.
 cell::Limits roomy_limits();
 
@@ -30,7 +38,8 @@ struct ProbeCall {
   Words args;
   cell::Limits limits = roomy_limits();
   job::StageStreams streams = {};
-  bool collect = false;  // everything in /box that can be had
+  bool collect = false;                     // everything in /box that can be had
+  std::vector<job::SourceFile> files = {};  // beside the probe
 };
 
 // A process as the host sees it.
@@ -38,6 +47,7 @@ struct HostProcess {
   pid_t pid = 0;
   pid_t parent = 0;
   unsigned uid = 0;
+  std::string state;    // "R", "S", "Z"
   std::string command;  // as the kernel has it: at most 15 bytes
 };
 std::vector<HostProcess> host_processes();
@@ -54,19 +64,22 @@ Words lines_of(const std::string& text);
 
 class CellTest : public testing::Test {
  protected:
-  // Skips, with the reason, where these tests cannot run; with RETORT_REQUIRE=all that is a failure.
+  // Skips, with the reason, where these tests cannot run; with RETORT_REQUIRE=all that is a
+  // failure.
   void SetUp() override;
   // Fails when anything of the cells or of the keeper is left.
   void TearDown() override;
 
-  // Runs the probe to its end. When no job takes place the test fails, and the outcome is internal_error.
+  // Runs the probe to its end. When no job takes place the test fails, and the outcome is
+  // internal_error.
   job::StageResult run_probe(Words args, const cell::Limits& limits = roomy_limits());
   job::StageResult run_probe(ProbeCall call);
 
   // Asked every few milliseconds while the jobs run; they are cancelled when it returns true.
   using Watcher = std::function<bool()>;
   // The same for many at one time; results in the order of the calls.
-  std::vector<job::StageResult> run_many(const std::vector<ProbeCall>& calls, const Watcher& watcher = {});
+  std::vector<job::StageResult> run_many(const std::vector<ProbeCall>& calls,
+                                         const Watcher& watcher = {});
 
   kernel::EventLoop& loop() { return *loop_; }
   keeper::Client& keeper() { return *keeper_; }

@@ -1,0 +1,368 @@
+// Isolation: what a program in a cell can see, reach and leave behind.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "base/fd.h"
+#include "cell/bundle.h"
+#include "cell/filter.h"
+#include "kernel/files.h"
+#include "support/cell_test.h"
+
+namespace retort::test {
+namespace {
+
+using base::Fd;
+using cell::Limits;
+using cell::Network;
+using job::StageResult;
+using std::chrono::milliseconds;
+
+class IsolationTest : public CellTest {
+ protected:
+  // What the probe prints, as lines; it must end well.
+  Words printed_by(const Words& args, const Limits& limits = roomy_limits()) {
+    const auto result = run_probe(args, limits);
+    EXPECT_EQ(outcome_of(result), "ok") << result.verdict.message << "\n"
+                                        << result.stderr_text.bytes;
+    return lines_of(result.stdout_text.bytes);
+  }
+
+  // The answers to system calls, in their order, of a program with `add_ons`.
+  Words answers_with(std::uint32_t add_ons, const Words& calls);
+};
+
+// ---- What it is. ----
+
+TEST_F(IsolationTest, TheProgramHasItsThreeStreamsAndNoOtherDescriptor) {
+  EXPECT_EQ(printed_by({"fds"}), (Words{"0", "1", "2"}));
+}
+
+TEST_F(IsolationTest, TheProgramIsAnOrdinaryUserThatCanBecomeNothingElse) {
+  EXPECT_EQ(printed_by({"ids"}),
+            (Words{"uid 1000 1000 1000",
+                   "gid 1000 1000 1000",
+                   "groups 0",
+                   "CapInh:\t0000000000000000",
+                   "CapPrm:\t0000000000000000",
+                   "CapEff:\t0000000000000000",
+                   "CapBnd:\t0000000000000000",
+                   "CapAmb:\t0000000000000000",
+                   "NoNewPrivs:\t1",
+                   "Seccomp:\t2"}));
+}
+
+TEST_F(IsolationTest, TwoCellsAtOneTimeHaveDifferentIdsOutside) {
+  std::set<unsigned> uids;
+  const auto results = run_many(
+      {{.args = {"sleep", "30000"}}, {.args = {"sleep", "30000"}}, {.args = {"sleep", "30000"}}},
+      [&] {
+        uids.clear();
+        for (const HostProcess& process : cell_processes()) {
+          if (process.command == "probe") uids.insert(process.uid);
+        }
+        return uids.size() == 3;
+      });
+  EXPECT_EQ(uids.size(), 3U);
+  for (const StageResult& result : results) EXPECT_EQ(outcome_of(result), "cancelled");
+}
+
+TEST_F(IsolationTest, TheHostHasAnotherName) {
+  EXPECT_EQ(printed_by({"hostname"}), Words{"retort"});
+  EXPECT_EQ(printed_by({"read", "/etc/hostname"}), Words{"retort"});
+}
+
+TEST_F(IsolationTest, TheUsersOfTheHostAreNotToBeSeen) {
+  EXPECT_EQ(printed_by({"read", "/etc/passwd"}),
+            (Words{"root:x:0:0:root:/:/usr/sbin/nologin",
+                   "box:x:1000:1000:box:/box:/bin/sh",
+                   "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin"}));
+}
+
+TEST_F(IsolationTest, TheAgeOfTheMachineIsNotToBeSeen) {
+  const Words lines = printed_by({"uptime"});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(lines.at(0) == "monotonic 0" || lines.at(0) == "monotonic 1") << lines.at(0);
+  EXPECT_TRUE(lines.at(1) == "boottime 0" || lines.at(1) == "boottime 1") << lines.at(1);
+  EXPECT_EQ(lines.at(2), "ENOENT");  // /proc/uptime
+}
+
+// ---- What it sees of files. ----
+
+TEST_F(IsolationTest, TheRootHoldsWhatAProgramNeedsAndNothingElse) {
+  Words entries = printed_by({"ls", "/"});
+  // Which of these there are depends on the architecture's packages.
+  std::erase_if(entries,
+                [](const std::string& name) { return name == "lib32" || name == "libx32"; });
+  EXPECT_EQ(
+      entries,
+      (Words{
+          "bin", "box", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "tmp", "usr", "var"}));
+}
+
+TEST_F(IsolationTest, DevicesAreTheFiveHarmlessOnes) {
+  EXPECT_EQ(
+      printed_by({"ls", "/dev"}),
+      (Words{
+          "fd", "full", "null", "random", "shm", "stderr", "stdin", "stdout", "urandom", "zero"}));
+  EXPECT_EQ(printed_by({"write", "/dev/null"}), Words{"ok"});
+  EXPECT_EQ(printed_by({"write", "/dev/full"}), Words{"ENOSPC"});
+}
+
+TEST_F(IsolationTest, TheImageCannotBeWrittenTo) {
+  for (const char* path :
+       {"/new", "/etc/passwd", "/usr/new", "/usr/bin/env", "/run/new", "/var/new", "/dev/new"}) {
+    EXPECT_EQ(printed_by({"write", path}), Words{"EROFS"}) << path;
+  }
+}
+
+TEST_F(IsolationTest, FourFoldersCanBeWrittenTo) {
+  for (const char* path : {"/box/new", "/tmp/new", "/var/tmp/new", "/dev/shm/new"}) {
+    EXPECT_EQ(printed_by({"write", path}), Words{"ok"}) << path;
+  }
+}
+
+TEST_F(IsolationTest, FilesOfTheHostAreNotThere) {
+  for (const char* path : {"/root",
+                           "/home",
+                           "/sys",
+                           "/boot",
+                           "/mnt",
+                           "/opt",
+                           "/srv",
+                           "/work",
+                           "/proc/sys",
+                           "/proc/1"}) {
+    EXPECT_EQ(printed_by({"ls", path}), Words{"ENOENT"}) << path;
+  }
+  for (const char* path : {"/etc/shadow",
+                           "/etc/machine-id",
+                           "/etc/fstab",
+                           "/proc/cpuinfo",
+                           "/proc/version",
+                           "/proc/cmdline"}) {
+    EXPECT_EQ(printed_by({"read", path}), Words{"ENOENT"}) << path;
+  }
+}
+
+TEST_F(IsolationTest, ProcHoldsTheProgramItselfAlone) {
+  EXPECT_EQ(printed_by({"ls", "/proc"}), (Words{"2", "self", "thread-self"}));
+}
+
+TEST_F(IsolationTest, MountsAreTheCellsOwnAndTellNothingOfTheHost) {
+  const auto result = run_probe({"mounts"});
+  const std::string& text = result.stdout_text.bytes;
+  Words targets;
+  for (const std::string& line : lines_of(text)) {
+    std::istringstream fields(line);
+    std::string skipped;
+    std::string target;
+    std::string options;
+    fields >> skipped >> skipped >> skipped >> skipped >> target >> options;
+    targets.push_back(target);
+    const bool is_device = target.starts_with("/dev/") && target != "/dev/shm";
+    const bool is_image = target == "/" || target == "/usr";
+    EXPECT_TRUE(options.starts_with(is_image || is_device ? "ro," : "rw,")) << line;
+    EXPECT_NE(options.find("nosuid"), std::string::npos) << line;
+    EXPECT_EQ(options.find("nodev") == std::string::npos, is_device) << line;
+  }
+  std::ranges::sort(targets);
+  EXPECT_EQ(targets,
+            (Words{"/",
+                   "/box",
+                   "/dev/full",
+                   "/dev/null",
+                   "/dev/random",
+                   "/dev/shm",
+                   "/dev/urandom",
+                   "/dev/zero",
+                   "/proc",
+                   "/tmp",
+                   "/usr",
+                   "/var/tmp"}));
+  for (const char* word : {"/run",
+                           "retort",
+                           "ext4",
+                           "/dev/vd",
+                           "/dev/sd",
+                           "/dev/mapper",
+                           "shared:",
+                           "master:",
+                           "propagate_from:"}) {
+    EXPECT_EQ(text.find(word), std::string::npos) << word << " in\n" << text;
+  }
+}
+
+// ---- System calls. ----
+
+TEST_F(IsolationTest, PrivilegedCallsAreNotPermitted) {
+  const Words calls = {"unshare",
+                       "mount",
+                       "umount",
+                       "chroot",
+                       "setns",
+                       "ptrace",
+                       "process_vm_readv",
+                       "keyctl",
+                       "bpf",
+                       "perf_event_open",
+                       "userfaultfd",
+                       "open_by_handle_at"};
+  Words args = {"syscall"};
+  args.insert(args.end(), calls.begin(), calls.end());
+  EXPECT_EQ(printed_by(args), Words(calls.size(), "EPERM"));
+}
+
+TEST_F(IsolationTest, CallsThatNoProgramNeedsDoNotExist) {
+  const Words calls = {"io_uring_setup",
+                       "clone-newuser",
+                       "clone3",
+                       "mknod-device",
+                       "inotify",
+                       "socket-raw",
+                       "socket-netlink",
+                       "socket-packet",
+                       "socket-alg",
+                       "socket-vsock"};
+  Words args = {"syscall"};
+  args.insert(args.end(), calls.begin(), calls.end());
+  EXPECT_EQ(printed_by(args), Words(calls.size(), "ENOSYS"));
+  EXPECT_EQ(printed_by({"syscall", "setxattr"}), Words{"EOPNOTSUPP"});
+}
+
+TEST_F(IsolationTest, InternetSocketsExistWithLoopbackAndDoNotWithout) {
+  const Words args = {"syscall", "socket-unix", "socket-inet", "socket-inet6"};
+  Limits limits = roomy_limits();
+  limits.network = Network::loopback;
+  EXPECT_EQ(printed_by(args, limits), (Words{"ok", "ok", "ok"}));
+  limits.network = Network::none;
+  EXPECT_EQ(printed_by(args, limits), (Words{"ok", "ENOSYS", "ENOSYS"}));
+}
+
+TEST_F(IsolationTest, AForeignSystemCallInterfaceIsDeadly) {
+  for (const char* call : {"i386", "x32"}) {
+    const auto result = run_probe({"syscall", call});
+    EXPECT_EQ(outcome_of(result), "signaled") << call;
+    EXPECT_EQ(result.verdict.signal, SIGSYS) << call;
+    EXPECT_EQ(result.stdout_text.bytes, "");
+  }
+}
+
+Words IsolationTest::answers_with(std::uint32_t add_ons, const Words& calls) {
+  auto bundle = kernel::make_memory_file("bundle");
+  EXPECT_TRUE(bundle);
+  cell::BundleWriter writer(*bundle);
+  EXPECT_TRUE(writer.add(cell::Record::argument, "", "./probe"));
+  EXPECT_TRUE(writer.add(cell::Record::argument, "", "syscall"));
+  for (const std::string& call : calls) EXPECT_TRUE(writer.add(cell::Record::argument, "", call));
+  EXPECT_TRUE(writer.add(cell::Record::file, "probe", probe_program(), 0755));
+  EXPECT_TRUE(writer.end());
+  EXPECT_TRUE(kernel::seal(*bundle));
+  std::optional<base::Result<StageResult>> result;
+  const job::Stage stage(loop(),
+                         keeper(),
+                         "run",
+                         {.limits = roomy_limits(), .add_ons = add_ons},
+                         *bundle,
+                         {},
+                         [&](base::Result<StageResult> ended) {
+                           result.emplace(std::move(ended));
+                           loop().stop();
+                         });
+  EXPECT_TRUE(loop().run());
+  EXPECT_TRUE(result && *result);
+  return result && *result ? lines_of((*result)->stdout_text.bytes) : Words{};
+}
+
+TEST_F(IsolationTest, AnAddOnAllowsItsOwnCallsAndNoOthers) {
+  const Words calls = {"ptrace", "process_vm_readv", "inotify", "bpf"};
+  EXPECT_EQ(answers_with(cell::kNoAddOn, calls), (Words{"EPERM", "EPERM", "ENOSYS", "EPERM"}));
+  EXPECT_EQ(answers_with(cell::kPtrace, calls), (Words{"ok", "ok", "ENOSYS", "EPERM"}));
+  EXPECT_EQ(answers_with(cell::kInotify, calls), (Words{"EPERM", "EPERM", "ok", "EPERM"}));
+}
+
+// ---- Network. ----
+
+TEST_F(IsolationTest, APortThatTheHostListensOnCannotBeReached) {
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(listener.is_open());
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listener.get(), any, size), 0);
+  ASSERT_EQ(::listen(listener.get(), 8), 0);
+  ASSERT_EQ(::getsockname(listener.get(), any, &size), 0);
+  const Fd from_here(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(from_here.is_open());
+  ASSERT_EQ(::connect(from_here.get(), any, size), 0);
+
+  EXPECT_EQ(printed_by({"connect", std::to_string(ntohs(address.sin_port))}),
+            Words{"ECONNREFUSED"});
+}
+
+// ---- What it can do to others. ----
+
+TEST_F(IsolationTest, KillingEverythingHarmsNobodyElse) {
+  const auto results =
+      run_many({{.args = {"sleep", "700"}}, {.args = {"kill-all"}}, {.args = {"kill-init"}}});
+  EXPECT_EQ(outcome_of(results.at(0)), "ok");
+  EXPECT_EQ(outcome_of(results.at(1)), "ok");
+  EXPECT_EQ(outcome_of(results.at(2)), "ok");
+  EXPECT_EQ(results.at(1).stdout_text.bytes, "ESRCH\n");  // besides itself there is nobody
+  EXPECT_EQ(results.at(2).stdout_text.bytes, "EPERM\n");
+}
+
+TEST_F(IsolationTest, ADaemonEndsWithTheProgram) {
+  const auto result = run_probe({"daemon"});
+  EXPECT_EQ(outcome_of(result), "ok");
+  EXPECT_EQ(result.verdict.exit_code, 0);
+  EXPECT_TRUE(cell_processes().empty());
+}
+
+TEST_F(IsolationTest, ACancelledJobIsGone) {
+  bool seen = false;
+  const auto results = run_many({{.args = {"spin", "forever", "children:8"}}}, [&] {
+    seen = cell_processes().size() >= 9;
+    return seen;
+  });
+  EXPECT_TRUE(seen);
+  EXPECT_EQ(outcome_of(results.front()), "cancelled");
+  EXPECT_TRUE(cell_processes().empty());
+}
+
+const Words kAllTraces = {"tmp",
+                          "var-tmp",
+                          "dev-shm",
+                          "box",
+                          "shared-memory",
+                          "semaphore",
+                          "message-queue",
+                          "posix-queue"};
+
+TEST_F(IsolationTest, WhatOneJobLeavesTheNextDoesNotFind) {
+  EXPECT_EQ(printed_by({"traces", "leave", "0"}), kAllTraces);
+  EXPECT_EQ(printed_by({"traces", "find", "0"}), Words{});
+}
+
+TEST_F(IsolationTest, WhatOneJobMakesAnotherAtTheSameTimeDoesNotFind) {
+  const auto results =
+      run_many({{.args = {"traces", "leave", "800"}}, {.args = {"traces", "find", "300"}}});
+  EXPECT_EQ(lines_of(results.at(0).stdout_text.bytes), kAllTraces);
+  EXPECT_EQ(outcome_of(results.at(1)), "ok");
+  EXPECT_EQ(results.at(1).stdout_text.bytes, "");
+}
+
+}  // namespace
+}  // namespace retort::test
