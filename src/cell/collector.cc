@@ -170,10 +170,11 @@ class Collector {
 
 namespace {
 
-// Breadth does not matter, depth and number do: a hostile tree must end the walk, not the other way
-// round.
+// A hostile tree must not make the walk endless.
 constexpr std::size_t kMostMeasured = 100'000;
 
+// RLIMIT_FSIZE lets no write go past it, so a file that was filled has exactly that size; what came
+// with the job may be larger.
 bool has_file_of(const Fd& folder, std::uint64_t bytes) {
   std::vector<std::string> waiting;
   for (const ScratchFolder& scratch : scratch_folders()) waiting.emplace_back(scratch.name);
