@@ -247,8 +247,10 @@ void check_memory_and_processor(Checks& checks) {
 
 void check_landlock(Checks& checks) {
   const auto version = kernel::landlock_version();
-  Check check{
-      "landlock", "hardening", Level::hardening, "Landlock, a second wall around files, sockets and signals"};
+  Check check{"landlock",
+              "hardening",
+              Level::hardening,
+              "Landlock, a second wall around files, sockets and signals"};
   check.found = version.has_value();
   check.detail = version ? "version " + std::to_string(*version) : version.error().what;
   check.lost = "files, sockets and signals are walled in by mounts and namespaces alone";

@@ -62,7 +62,8 @@ std::optional<std::string> own_group(const std::string& listing, const std::stri
                                          : names.find("," + controller + ",") != std::string::npos;
     if (!ours) continue;
     std::string group = line.substr(second + 1);
-    // Where hand_down_controllers put us for an earlier keeper: the delegated group is the one above.
+    // Where hand_down_controllers put us for an earlier keeper: the delegated group is the one
+    // above.
     if (group.ends_with(kLeaf)) group.erase(group.size() - kLeaf.size());
     return group;
   }

@@ -34,7 +34,7 @@ struct GroupUsage {
   std::uint64_t cpu_user_ns = 0;
   std::optional<ByteSize> memory_peak;
   std::optional<std::uint32_t> processes_peak;
-  std::uint64_t memory_kills = 0;  // processes killed because the memory limit was reached
+  std::uint64_t memory_kills = 0;      // processes killed because the memory limit was reached
   std::uint64_t processes_denied = 0;  // forks refused because of the processes limit
 };
 

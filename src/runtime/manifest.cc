@@ -25,7 +25,8 @@ using text::TomlTable;
 namespace {
 
 const std::vector<std::string>& statuses() {
-  static const std::vector<std::string> kAll(cell::outcome_names().begin(), cell::outcome_names().end());
+  static const std::vector<std::string> kAll(cell::outcome_names().begin(),
+                                             cell::outcome_names().end());
   return kAll;
 }
 
