@@ -138,7 +138,7 @@ void OutputPump::start(Fd program_output) {
 }
 
 void OutputPump::on_program() {
-  std::array<char, kChunk> buffer;
+  std::array<char, kChunk> buffer{};
   const ssize_t count = ::read(program_.get(), buffer.data(), buffer.size());
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return finish();

@@ -1,10 +1,8 @@
 // Stage: the client's half of a cell's life.
 #include "job/stage.h"
 
+#include <fcntl.h>
 #include <unistd.h>
-
-#include <array>
-#include <span>
 
 #include "kernel/files.h"
 
@@ -12,19 +10,24 @@ namespace retort::job {
 
 using base::Error;
 using base::Fd;
-using base::Result;
+
+namespace {
+
+constexpr std::size_t kMostAtOnce = 1U << 20U;
+
+}  // namespace
 
 Stage::Stage(kernel::EventLoop& loop,
              keeper::Client& client,
              std::string name,
-             keeper::Order order,
+             const keeper::Order& order,
              const Fd& bundle,
              StageStreams streams,
              Done done)
     : loop_(loop),
       client_(client),
       name_(std::move(name)),
-      order_(std::move(order)),
+      order_(order),
       done_(std::move(done)),
       input_(loop, std::move(streams.stdin_text), streams.stdin_source),
       output_(loop,
@@ -67,12 +70,9 @@ void Stage::on_started(cell::Streams streams) {
 }
 
 void Stage::on_collected() {
-  std::array<std::byte, 64 * 1024> buffer;
-  const ssize_t count = ::read(collecting_.get(), buffer.data(), buffer.size());
-  if (count < 0 && errno == EINTR) return;
-  if (count > 0 &&
-      kernel::write_all(collected_, std::span(buffer).first(static_cast<std::size_t>(count))))
-    return;
+  const ssize_t count =
+      ::splice(collecting_.get(), nullptr, collected_.get(), nullptr, kMostAtOnce, 0);
+  if (count > 0 || (count < 0 && errno == EINTR)) return;
   loop_.forget(collecting_.get());
   collecting_.reset();
   (void)::lseek(collected_.get(), 0, SEEK_SET);

@@ -45,7 +45,7 @@ class Stage {
   Stage(kernel::EventLoop& loop,
         keeper::Client& client,
         std::string name,
-        keeper::Order order,
+        const keeper::Order& order,
         const base::Fd& bundle,
         StageStreams streams,
         Done done);
