@@ -5,8 +5,10 @@
 
 #include "base/units.h"
 #include "keeper/keeper.h"
+#include "kernel/files.h"
 
 int main(int argc, char** argv) {
+  if (!retort::kernel::hold_standard_descriptors()) return 1;
   std::optional<unsigned> instance;
   if (argc == 3 && std::string_view(argv[1]) == "--instance") {
     const auto number = retort::base::parse_count(argv[2], 4095);

@@ -134,7 +134,7 @@ Status Cell::spawn_init() {
   RETORT_TRY(auto sockets, kernel::make_socket_pair());
   RETORT_TRY(auto mapped, kernel::make_pipe());
   RETORT_TRY(init_, kernel::fork_child(kNamespaces, group_ ? group_->birth_directory() : -1));
-  if (init_.pid == 0) become_init(sockets.theirs, mapped.read_end);
+  if (init_.pid == 0) become_init(sockets, mapped);
 
   socket_ = std::move(sockets.ours);
   sockets.theirs.reset();
@@ -188,15 +188,22 @@ Status Cell::map_ids(pid_t child) const {
 
 // In the new process, in all its namespaces, before it is retort-init. A copy of the keeper: it
 // does nothing but this.
-void Cell::become_init(const Fd& socket, const Fd& mapped) const {
+void Cell::become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const {
   const auto die = [&](Step step, int number) {
     const InitWord word{.word = Word::failed, .step = step, .error_number = number};
-    (void)kernel::send_message(socket, kernel::frame_bytes(word));
+    (void)kernel::send_message(sockets.theirs, kernel::frame_bytes(word));
     ::_exit(1);
   };
+  // It holds a copy of every descriptor of the keeper, lock and client included, so it must not
+  // outlive the keeper: neither by the ends of its own pipes, nor before retort-init ties itself to
+  // it.
+  mapped.write_end.reset();
+  sockets.ours.reset();
+  if (auto tied = kernel::die_with_parent(); !tied) die(Step::watch_parent, tied.error().os_errno);
+  if (auto plain = kernel::shed_favours(); !plain) die(Step::watch_parent, plain.error().os_errno);
   if (group_ && !group_->enter()) die(Step::enter_group, errno);
   char go = 0;
-  if (::read(mapped.get(), &go, 1) != 1) ::_exit(1);  // the keeper is gone
+  if (::read(mapped.read_end.get(), &go, 1) != 1) ::_exit(1);  // the keeper is gone
   const unsigned first = ids_.single ? kProgramId : kInitId;
   if (auto became = kernel::become(first, first); !became)
     die(Step::first_ids, became.error().os_errno);
@@ -204,7 +211,7 @@ void Cell::become_init(const Fd& socket, const Fd& mapped) const {
     die(Step::first_ids, kept.error().os_errno);
   kernel::reset_signals();
   // Everything that goes along is first moved above the numbers it is to have.
-  const int high_socket = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 10);
+  const int high_socket = ::fcntl(sockets.theirs.get(), F_DUPFD_CLOEXEC, 10);
   const int high_init = ::fcntl(host_.init.get(), F_DUPFD_CLOEXEC, 10);
   std::array<int, 3> high_streams{};
   for (std::size_t i = 0; i < high_streams.size(); ++i) {
@@ -303,6 +310,7 @@ void Cell::on_cpu_timer() {
 // Ending retort-init ends every process of its pid namespace; the kernel lets it be reaped only
 // when all are gone.
 void Cell::kill(Cause cause) {
+  if (reader_.pidfd.is_open()) (void)kernel::send_signal(reader_.pidfd, SIGKILL);
   if (!init_.pidfd.is_open()) return;
   if (group_ && group_->memory_event() >= 0) host_.loop.forget(group_->memory_event());
   if (facts_.cause == Cause::none && !heard_end_) {
@@ -349,7 +357,14 @@ void Cell::on_init_gone() {
 }
 
 void Cell::read_figures() {
-  if (!running_) return;
+  if (!running_) {
+    // Files that do not fit into the memory are no failure of ours.
+    if (const auto usage =
+            group_ ? group_->usage() : Result<kernel::GroupUsage>(kernel::GroupUsage{})) {
+      facts_.memory_kills = usage->memory_kills;
+    }
+    return;
+  }
   if (!group_) {
     facts_.cpu_user_us = last_word_.cpu_user_us;
     facts_.cpu_us = last_word_.cpu_user_us + last_word_.cpu_system_us;

@@ -16,6 +16,7 @@
 #include "kernel/event_loop.h"
 #include "kernel/files.h"
 #include "kernel/process.h"
+#include "kernel/socket.h"
 
 namespace retort::cell {
 
@@ -85,7 +86,7 @@ class Cell {
   base::Status make_streams();
   base::Status spawn_init();
   base::Status map_ids(pid_t child) const;
-  [[noreturn]] void become_init(const base::Fd& socket, const base::Fd& mapped) const;
+  [[noreturn]] void become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const;
 
   void on_word();
   void take(const InitWord& word);

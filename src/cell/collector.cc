@@ -35,7 +35,13 @@ class Collector {
       : bytes_left_(most_bytes), entries_left_(most_entries) {}
 
   Status run() {
-    RETORT_TRY(box_, kernel::open_beneath(folder_, "box", O_RDONLY | O_DIRECTORY));
+    auto box = kernel::open_beneath(folder_, "box", O_RDONLY | O_DIRECTORY);
+    if (!box) {
+      // The program has closed its folder to itself: that is an answer, and no failure of ours.
+      RETORT_CHECK(refuse(".", reason_of(box.error().os_errno)));
+      return writer_.end();
+    }
+    box_ = std::move(*box);
     RETORT_TRY(const auto wanted, read_wishes());
     for (const std::string& name : wanted) RETORT_CHECK(collect(name));
     return writer_.end();

@@ -53,8 +53,6 @@ scmp_arg_cmp comparison(const Condition& condition) {
   switch (condition.compare) {
     case Compare::equal:
       return {condition.argument, SCMP_CMP_EQ, condition.value, 0};
-    case Compare::less:
-      return {condition.argument, SCMP_CMP_LT, condition.value, 0};
     case Compare::greater:
       return {condition.argument, SCMP_CMP_GT, condition.value, 0};
     case Compare::masked_equal:

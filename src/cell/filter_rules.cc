@@ -24,14 +24,6 @@ namespace {
 
 constexpr Condition kNoNewNamespace[] = {
     {.argument = 0, .compare = Compare::masked_equal, .value = 0, .mask = 0x7E02'0000}};
-constexpr Condition kBelowSetLease[] = {
-    {.argument = 1, .compare = Compare::less, .value = F_SETLEASE}};
-constexpr Condition kAboveNotify[] = {
-    {.argument = 1, .compare = Compare::greater, .value = F_NOTIFY}};
-constexpr Condition kBelowMergeable[] = {
-    {.argument = 2, .compare = Compare::less, .value = MADV_MERGEABLE}};
-constexpr Condition kAboveMergeable[] = {
-    {.argument = 2, .compare = Compare::greater, .value = MADV_MERGEABLE}};
 constexpr Condition kMmapNoHuge[] = {
     {.argument = 3, .compare = Compare::masked_equal, .value = 0, .mask = MAP_HUGETLB}};
 constexpr Condition kMemfdNoHuge[] = {
@@ -181,12 +173,16 @@ constexpr Rule kFiles[] = {
     {.calls =
          "fgetxattr flistxattr getxattr getxattrat lgetxattr listxattr listxattrat llistxattr"},
 };
-constexpr std::uint64_t kGetLease[] = {F_GETLEASE};
-constexpr Rule kFileControl[] = {
-    {.calls = "fcntl", .all = kBelowSetLease},
-    {.calls = "fcntl", .one_of = kGetLease, .one_of_argument = 1},
-    {.calls = "fcntl", .all = kAboveNotify},
-};
+// Commands are 32 bits in the kernel, so only lists of exact values can leave one out. Not here:
+// F_SETLEASE, F_NOTIFY.
+constexpr std::uint64_t kFcntls[] = {F_DUPFD,       F_GETFD,     F_SETFD,         F_GETFL,
+                                     F_SETFL,       F_GETLK,     F_SETLK,         F_SETLKW,
+                                     F_SETOWN,      F_GETOWN,    F_SETSIG,        F_GETSIG,
+                                     F_SETOWN_EX,   F_GETOWN_EX, F_OFD_GETLK,     F_OFD_SETLK,
+                                     F_OFD_SETLKW,  F_GETLEASE,  F_DUPFD_CLOEXEC, F_SETPIPE_SZ,
+                                     F_GETPIPE_SZ,  F_ADD_SEALS, F_GET_SEALS,     F_GET_RW_HINT,
+                                     F_SET_RW_HINT, 17 /* F_GETOWNER_UIDS */};
+constexpr Rule kFileControl[] = {{.calls = "fcntl", .one_of = kFcntls, .one_of_argument = 1}};
 constexpr Rule kNodes[] = {
     {.calls = "mknod", .all = kMknod0},
     {.calls = "mknod", .all = kMknodRegular},
@@ -197,14 +193,36 @@ constexpr Rule kNodes[] = {
     {.calls = "mknodat", .all = kMknodatFifo},
     {.calls = "mknodat", .all = kMknodatSocket},
 };
+// Likewise. Not here: MADV_MERGEABLE, MADV_HWPOISON, MADV_SOFT_OFFLINE.
+constexpr std::uint64_t kAdvices[] = {MADV_NORMAL,
+                                      MADV_RANDOM,
+                                      MADV_SEQUENTIAL,
+                                      MADV_WILLNEED,
+                                      MADV_DONTNEED,
+                                      MADV_FREE,
+                                      MADV_REMOVE,
+                                      MADV_DONTFORK,
+                                      MADV_DOFORK,
+                                      MADV_UNMERGEABLE,
+                                      MADV_HUGEPAGE,
+                                      MADV_NOHUGEPAGE,
+                                      MADV_DONTDUMP,
+                                      MADV_DODUMP,
+                                      MADV_WIPEONFORK,
+                                      MADV_KEEPONFORK,
+                                      MADV_COLD,
+                                      MADV_PAGEOUT,
+                                      MADV_POPULATE_READ,
+                                      MADV_POPULATE_WRITE,
+                                      24 /* MADV_DONTNEED_LOCKED */,
+                                      25 /* MADV_COLLAPSE */};
 constexpr Rule kMemory[] = {
     {.calls = "brk membarrier mlock mlock2 mlockall mprotect mremap mseal msync munlock munlockall "
               "munmap pkey_alloc "
               "pkey_free pkey_mprotect map_shadow_stack"},
     {.calls = "mmap", .all = kMmapNoHuge},
     {.calls = "memfd_create", .all = kMemfdNoHuge},
-    {.calls = "madvise", .all = kBelowMergeable},
-    {.calls = "madvise", .all = kAboveMergeable},
+    {.calls = "madvise", .one_of = kAdvices, .one_of_argument = 2},
 };
 constexpr Rule kProcesses[] = {
     {.calls = "clone", .all = kNoNewNamespace},
@@ -218,8 +236,13 @@ constexpr Rule kProcesses[] = {
     {.calls = "prctl", .one_of = kPrctls, .one_of_argument = 0},
     {.calls = "personality", .one_of = kPersonalities, .one_of_argument = 0},
 };
-constexpr Condition kAsksOnly[] = {{.argument = 2, .compare = Compare::equal, .value = 0}};
-constexpr Condition kSets[] = {{.argument = 2, .compare = Compare::greater, .value = 0}};
+// Of oneself only: retort-init may have the program's user id, and its limits are not the
+// program's.
+constexpr Condition kOwn[] = {{.argument = 0, .compare = Compare::equal, .value = 0}};
+constexpr Condition kAsksOwn[] = {{.argument = 0, .compare = Compare::equal, .value = 0},
+                                  {.argument = 2, .compare = Compare::equal, .value = 0}};
+constexpr Condition kSetsOwn[] = {{.argument = 0, .compare = Compare::equal, .value = 0},
+                                  {.argument = 2, .compare = Compare::greater, .value = 0}};
 constexpr std::uint64_t kCore[] = {RLIMIT_CORE};
 constexpr std::uint64_t kAllButCore[] = {RLIMIT_CPU,
                                          RLIMIT_FSIZE,
@@ -238,12 +261,12 @@ constexpr std::uint64_t kAllButCore[] = {RLIMIT_CPU,
                                          RLIMIT_RTTIME};
 constexpr Rule kResourceLimits[] = {
     {.calls = "setrlimit", .one_of = kAllButCore, .one_of_argument = 0},
-    {.calls = "prlimit64", .one_of = kAllButCore, .one_of_argument = 1},
-    {.calls = "prlimit64", .all = kAsksOnly, .one_of = kCore, .one_of_argument = 1},
+    {.calls = "prlimit64", .all = kOwn, .one_of = kAllButCore, .one_of_argument = 1},
+    {.calls = "prlimit64", .all = kAsksOwn, .one_of = kCore, .one_of_argument = 1},
 };
 constexpr Rule kCoreLimit[] = {
     {.calls = "setrlimit", .one_of = kCore, .one_of_argument = 0},
-    {.calls = "prlimit64", .all = kSets, .one_of = kCore, .one_of_argument = 1},
+    {.calls = "prlimit64", .all = kSetsOwn, .one_of = kCore, .one_of_argument = 1},
 };
 constexpr Rule kIds[] = {
     {.calls = "getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid "

@@ -22,7 +22,8 @@ enum class Profile : std::uint8_t {
 
 enum class Answer : std::uint8_t { allow, error };
 
-enum class Compare : std::uint8_t { equal, less, greater, masked_equal };
+// `greater` compares 64 bits: for pointers only, since most arguments are 32 bits to the kernel.
+enum class Compare : std::uint8_t { equal, greater, masked_equal };
 
 // One condition on an argument. masked_equal: (argument & mask) == value.
 struct Condition {

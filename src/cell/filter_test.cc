@@ -84,6 +84,25 @@ TEST(Filter, ComparesCommandsAs32Bits) {
   EXPECT_NE(refused([] { return ::syscall(SYS_ioctl, 0, TCGETS | 1UL << 32U, nullptr); }), ENOSYS);
 }
 
+TEST(Filter, LetsNoUpperBitsHideACommand) {
+  constexpr unsigned long kUpper = 1UL << 32U;
+  EXPECT_EQ(refused([] { return ::syscall(SYS_fcntl, 0, F_SETLEASE, F_WRLCK); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_fcntl, 0, F_SETLEASE | kUpper, F_WRLCK); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_fcntl, 0, F_NOTIFY | kUpper, 1); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_madvise, nullptr, 0, MADV_MERGEABLE); }), ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_madvise, nullptr, 0, MADV_MERGEABLE | kUpper); }),
+            ENOSYS);
+  EXPECT_EQ(refused([] { return ::syscall(SYS_madvise, nullptr, 0, MADV_DONTNEED); }), 0);
+  EXPECT_EQ(refused([] { return ::fcntl(0, F_GETFD); }), 0);
+}
+
+TEST(Filter, LetsNobodyLimitOthers) {
+  EXPECT_EQ(refused([] {
+              return ::syscall(SYS_prlimit64, ::getppid(), RLIMIT_NOFILE, nullptr, nullptr);
+            }),
+            ENOSYS);
+}
+
 TEST(Filter, OpensInternetSocketsOnlyWithLoopback) {
   const auto internet = [] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); };
   EXPECT_EQ(under_filter(Network::loopback, kNoAddOn, internet), 0);

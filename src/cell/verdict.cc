@@ -64,7 +64,9 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
 
   const std::array<std::pair<bool, Limit>, 8> touched = {{
       {facts.cpu_us > static_cast<std::uint64_t>(limits.cpu_time.count()), Limit::cpu_time},
-      {facts.wall_us > static_cast<std::uint64_t>(limits.wall_time.count()), Limit::wall_time},
+      {facts.wall_us > static_cast<std::uint64_t>(limits.wall_time.count()) ||
+           facts.cause == Cause::wall_time,
+       Limit::wall_time},
       {facts.memory_kills > 0 || facts.cause == Cause::memory, Limit::memory},
       {facts.processes_denied > 0, Limit::processes},
       {file_size_hit, Limit::file_size},
@@ -83,6 +85,10 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
   };
 
   if (facts.end == End::setup_failed) {
+    if (hit(Limit::memory)) {
+      return conclude(Outcome::memory_limit,
+                      "the files do not fit: " + over(Limit::memory, limits));
+    }
     if (facts.step == Step::files && disk_hit) {
       return conclude(Outcome::disk_limit, "the files do not fit: " + over(Limit::disk, limits));
     }

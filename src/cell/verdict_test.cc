@@ -124,6 +124,14 @@ TEST(Judge, CallsFilesThatDoNotFitADiskLimit) {
   EXPECT_EQ(judge(facts, Limits{}, kOutputWithin).outcome, Outcome::disk_limit);
 }
 
+TEST(Judge, CallsFilesThatDoNotFitIntoTheMemoryAMemoryLimit) {
+  Facts facts{.end = End::setup_failed, .cause = Cause::memory, .step = Step::files};
+  EXPECT_EQ(judge(facts, Limits{}, kOutputWithin).outcome, Outcome::memory_limit);
+  facts = {.end = End::setup_failed, .step = Step::none};
+  facts.memory_kills = 1;
+  EXPECT_EQ(judge(facts, Limits{}, kOutputWithin).outcome, Outcome::memory_limit);
+}
+
 TEST(Judge, CannotBeMadeAnInternalErrorByALostInitThatMemoryKilled) {
   Facts facts = killed(Cause::memory);
   facts.memory_kills = 2;

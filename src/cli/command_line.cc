@@ -29,7 +29,8 @@ std::string limits_help() {
       "What a runtime sets by itself: retort runtime info ID\n"
       "\nExit codes: the program's own; 128 + signal when a signal ended it; 124 for a time limit, "
       "137 for\n"
-      "memory, 153 for output or disk; 64 when the command line is wrong; 125 when Retort itself "
+      "memory, 153 for output or disk; 65 when it does not compile; 64 when the command line is "
+      "wrong; 125 when Retort itself "
       "failed.\n"
       "With --json 0 whenever a result was reached.\n"
       "\nExamples:\n"
@@ -50,9 +51,10 @@ void add_run(CLI::App& app, RunOptions& options) {
       ->type_name("FILE");
   app.add_option("--stdin", options.stdin_file, "Read the program's stdin from a file")
       ->type_name("FILE");
-  app.add_option("-o,--output",
-                 options.output_folder,
-                 "Put the files that the program wrote into this folder")
+  app.add_option(
+         "-o,--output",
+         options.output_folder,
+         "Put the files that the program wrote into this folder, over files of the same name")
       ->type_name("DIR");
   app.add_option("--limit", options.limits, "Set a limit of the run stage; may be given again")
       ->type_name("NAME=VALUE")

@@ -11,9 +11,10 @@ namespace retort::cli {
 
 // Exit codes: those of the program for `retort run`, and of sysexits.h and timeout(1) for Retort's
 // own.
-constexpr int kUsage = 64;       // the command line is wrong
-constexpr int kTimeLimit = 124;  // cpu_time or wall_time
-constexpr int kFailed = 125;     // Retort itself could not do it
+constexpr int kUsage = 64;         // the command line is wrong
+constexpr int kCompileError = 65;  // EX_DATAERR: the sources are wrong
+constexpr int kTimeLimit = 124;    // cpu_time or wall_time
+constexpr int kFailed = 125;       // Retort itself could not do it
 constexpr int kMemoryLimit = 137;
 constexpr int kOutputLimit = 153;  // 128 + SIGXFSZ: more output or disk than allowed
 constexpr int kSignalBase = 128;

@@ -50,7 +50,8 @@ Status read_folder(const fs::path& folder, std::vector<job::SourceFile>& sources
   for (auto walk = fs::recursive_directory_iterator(folder, error);
        !error && walk != fs::recursive_directory_iterator();
        walk.increment(error)) {
-    if (walk->is_symlink() || !walk->is_regular_file()) continue;
+    std::error_code unknown;
+    if (walk->is_symlink(unknown) || !walk->is_regular_file(unknown)) continue;
     paths.push_back(walk->path());
     if (paths.size() > kMostFiles) {
       return Error{Fault::invalid,
@@ -73,19 +74,13 @@ Status read_folder(const fs::path& folder, std::vector<job::SourceFile>& sources
 Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>& paths) {
   std::vector<job::SourceFile> sources;
   for (const std::string& path : paths) {
-    if (fs::is_directory(path)) {
+    std::error_code error;
+    if (fs::is_directory(path, error)) {
       RETORT_CHECK(read_folder(path, sources));
       continue;
     }
     RETORT_TRY(auto source, read_source(path, fs::path(path).filename().string()));
     sources.push_back(std::move(source));
-  }
-  for (auto first = sources.begin(); first != sources.end(); ++first) {
-    if (std::find_if(first + 1, sources.end(), [&](const auto& other) {
-          return other.name == first->name;
-        }) != sources.end()) {
-      return Error{Fault::invalid, "two files are named " + base::printable(first->name), 0};
-    }
   }
   if (sources.empty()) return Error{Fault::invalid, "there is no file to run", 0};
   return sources;
@@ -191,6 +186,8 @@ int exit_code_of(const job::JobResult& result, int caught_signal) {
     case Outcome::output_limit:
     case Outcome::disk_limit:
       return kOutputLimit;
+    case Outcome::compile_error:
+      return kCompileError;
     case Outcome::start_error:
     case Outcome::internal_error:
     case Outcome::cancelled:
@@ -221,10 +218,22 @@ void tell(const job::JobResult& result) {
   }
 }
 
+// Output that could not be passed on is not lost in silence. A reader that left (EPIPE) wanted no
+// more.
+Status check_sinks(const job::StageResult& stage) {
+  for (const auto& [error, name] :
+       {std::pair{stage.stdout_error, "stdout"}, {stage.stderr_error, "stderr"}}) {
+    if (error != 0 && error != EPIPE && error != ECANCELED)
+      return base::os_error("write the program's", name, error);
+  }
+  return {};
+}
+
 struct Prepared {
   job::Submission submission;
   const runtime::CatalogueEntry* entry = nullptr;
   Fd stdin_file;
+  Fd output_folder;
 };
 
 Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& catalogue) {
@@ -236,7 +245,8 @@ Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& ca
   if (!prepared.entry->is_available()) {
     return Error{Fault::not_found, manifest.name + " " + prepared.entry->reason(), 0};
   }
-  const bool from_folder = fs::is_directory(options.files.front());
+  std::error_code error;
+  const bool from_folder = fs::is_directory(options.files.front(), error);
   RETORT_CHECK(put_main_first(submission.files, manifest, from_folder));
   submission.runtime = &manifest;
   submission.args = options.args;
@@ -247,9 +257,17 @@ Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& ca
   RETORT_CHECK(apply_limits(submission.compile_limits, options.compile_limits, "--compile-limit"));
   RETORT_TRY(submission.allow_unenforced, parse_unenforced(options.allow_unenforced));
   submission.collect_files = !options.output_folder.empty();
+  if (submission.collect_files) {
+    RETORT_CHECK(kernel::make_directory(AT_FDCWD, options.output_folder, 0777));
+    RETORT_TRY(prepared.output_folder,
+               kernel::open_at(AT_FDCWD, options.output_folder, O_PATH | O_DIRECTORY));
+  }
   submission.streams.stdin_source = 0;
   if (!options.stdin_file.empty()) {
     RETORT_TRY(prepared.stdin_file, kernel::open_at(AT_FDCWD, options.stdin_file, O_RDONLY));
+    if (fs::is_directory(options.stdin_file, error)) {
+      return Error{Fault::invalid, "--stdin " + options.stdin_file + " is a folder", 0};
+    }
     submission.streams.stdin_source = prepared.stdin_file.get();
   }
   if (!options.json) {
@@ -287,12 +305,11 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
 
   std::vector<job::OutputFile> files;
   if (result.files.is_open()) {
-    RETORT_TRY(
-        files,
-        job::write_output_files(result.files, job.submission().files, options.output_folder));
+    files = job::write_output_files(result.files, job.submission().files, prepared.output_folder);
   }
   if (options.json) {
     std::puts(text::pretty(job::to_json(result, manifest.id, files)).c_str());
+    if (std::fflush(stdout) != 0) return base::os_error("write", "the result");
     return result.outcome == cell::Outcome::internal_error ? kFailed : 0;
   }
   tell(result);
@@ -304,6 +321,7 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
                    file.refused.c_str());
     }
   }
+  RETORT_CHECK(check_sinks(result.stages.back()));
   return exit_code_of(result, caught);
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "cell/bundle.h"
 #include "kernel/files.h"
@@ -29,6 +30,28 @@ const std::map<std::string, std::string> kVariables = {{"PATH", "/usr/local/bin:
                                                        {"TMPDIR", "/tmp"}};
 
 constexpr std::uint64_t kMostCollectedEntries = 10'000;
+
+// No two files of one name, and none that another needs as its folder.
+Status check_names(const std::vector<SourceFile>& files) {
+  if (files.empty()) return Error{Fault::invalid, "there is no file to run", 0};
+  std::set<std::string_view> names;
+  for (const SourceFile& file : files) {
+    RETORT_CHECK(runtime::validate_file_name(file.name));
+    if (!names.insert(file.name).second) {
+      return Error{Fault::invalid, "two files are named " + base::printable(file.name), 0};
+    }
+  }
+  for (const SourceFile& file : files) {
+    for (std::size_t slash = file.name.find('/'); slash != std::string::npos;
+         slash = file.name.find('/', slash + 1)) {
+      if (names.contains(std::string_view(file.name).substr(0, slash))) {
+        return Error{
+            Fault::invalid, base::printable(file.name) + " lies in what is a file itself", 0};
+      }
+    }
+  }
+  return {};
+}
 
 // The files and folders of a collected bundle, into another one. Returns their names.
 Result<std::set<std::string>> copy_artefacts(const Fd& collected,
@@ -53,7 +76,9 @@ Result<std::set<std::string>> copy_artefacts(const Fd& collected,
       case cell::Record::refused: {
         RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
         return Error{
-            Fault::invalid, "the compiler's output " + record.name + " was not taken: " + why, 0};
+            Fault::invalid,
+            "the compiler's output " + base::printable(record.name) + " was not taken: " + why,
+            0};
       }
       default:
         return Error{Fault::internal, "a collected bundle with a foreign record", 0};
@@ -69,7 +94,8 @@ Job::Job(kernel::EventLoop& loop, keeper::Client& client, Submission submission,
       submission_(std::move(submission)),
       done_(std::move(done)),
       started_at_(base::monotonic_now()) {
-  const Status begun = submission_.runtime->compile ? compile() : run(nullptr);
+  Status begun = check_names(submission_.files);
+  if (begun) begun = submission_.runtime->compile ? compile() : run(nullptr);
   if (!begun) finish(begun.error());
 }
 
@@ -159,6 +185,8 @@ void Job::on_compiled(Result<StageResult> result) {
     if (started.error().fault != Fault::invalid) return finish(started.error());
     result_.outcome = Outcome::compile_error;
     result_.message = "compile: " + started.error().what;
+    result_.stages.back().verdict.outcome = Outcome::compile_error;
+    result_.stages.back().verdict.message = started.error().what;
     finish(std::move(result_));
   }
 }

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "cell/bundle.h"
 #include "kernel/files.h"
@@ -49,49 +51,71 @@ Result<bool> is_unchanged(const Fd& collected,
   return false;
 }
 
-}  // namespace
-
-Result<std::vector<OutputFile>> write_output_files(const Fd& collected,
-                                                   const std::vector<SourceFile>& inputs,
-                                                   const std::string& folder) {
-  std::vector<OutputFile> files;
-  RETORT_CHECK(kernel::make_directory(AT_FDCWD, folder, 0777));
-  RETORT_TRY(const Fd root, kernel::open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY));
-  cell::BundleReader reader(collected);
-  const auto skip = [&](const cell::RecordStart& record) -> Status {
-    if (::lseek(collected.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
-      return base::os_error("lseek", "");
+// Writes one file; an Error is a reason for that file alone.
+Status write_file(const Fd& root, cell::BundleReader& reader, const cell::RecordStart& record) {
+  RETORT_CHECK(runtime::validate_file_name(record.name));
+  if (record.kind == cell::Record::directory) {
+    std::string name = record.name + "/";
+    RETORT_TRY(const Fd made, open_parent(root, name));
     return {};
-  };
+  }
+  std::string name = record.name;
+  RETORT_TRY(const Fd parent, open_parent(root, name));
+  const mode_t mode = (record.mode & 0111U) != 0 ? 0777 : 0666;
+  // Without waiting for a reader, should a FIFO be there already; and into nothing but a file.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  RETORT_TRY(const Fd out, kernel::open_beneath(parent, name, kFlags, mode));
+  struct stat info{};
+  if (::fstat(out.get(), &info) != 0) return base::os_error("fstat", "");
+  if (!S_ISREG(info.st_mode))
+    return Error{Fault::invalid, "what has its name there is not a file", 0};
+  if (::ftruncate(out.get(), 0) != 0) return base::os_error("ftruncate", "");
+  return reader.copy_to(record, out);
+}
+
+// The next entry; nothing at the end. An Error means that the bundle breaks off here.
+Result<std::optional<OutputFile>> next_entry(const Fd& collected,
+                                             cell::BundleReader& reader,
+                                             const std::vector<SourceFile>& inputs,
+                                             const Fd& root) {
   for (;;) {
     RETORT_TRY(const cell::RecordStart record, reader.next());
-    if (record.kind == cell::Record::end) return files;
+    if (record.kind == cell::Record::end) return std::optional<OutputFile>();
     OutputFile file{.name = record.name, .size = record.size, .refused = ""};
     if (record.kind == cell::Record::refused) {
       RETORT_TRY(file.refused, reader.take_text(record, cell::kLongestWord));
-      files.push_back(file);
-      continue;
+      return std::optional(file);
     }
-    if (auto valid = runtime::validate_file_name(record.name); !valid) {
-      file.refused = valid.error().what;
-      RETORT_CHECK(skip(record));
-      files.push_back(file);
-      continue;
-    }
-    if (record.kind == cell::Record::directory) {
-      std::string name = record.name + "/";
-      RETORT_CHECK(open_parent(root, name));
-      continue;
-    }
+    const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
     RETORT_TRY(const bool unchanged, is_unchanged(collected, record, inputs));
-    if (unchanged) continue;
-    std::string name = record.name;
-    RETORT_TRY(const Fd parent, open_parent(root, name));
-    const mode_t mode = (record.mode & 0111U) != 0 ? 0777 : 0666;
-    auto out = kernel::open_beneath(parent, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
-    if (!out) return out.error().within(folder);
-    RETORT_CHECK(reader.copy_to(record, *out));
-    files.push_back(file);
+    if (!unchanged) {
+      if (auto written = write_file(root, reader, record); !written)
+        file.refused = written.error().what;
+    }
+    if (::lseek(collected.get(), begin + static_cast<off_t>(record.size), SEEK_SET) < 0) {
+      return base::os_error("lseek", "");
+    }
+    if (!unchanged && (record.kind == cell::Record::file || !file.refused.empty()))
+      return std::optional(file);
+  }
+}
+
+}  // namespace
+
+std::vector<OutputFile> write_output_files(const Fd& collected,
+                                           const std::vector<SourceFile>& inputs,
+                                           const Fd& folder) {
+  std::vector<OutputFile> files;
+  cell::BundleReader reader(collected);
+  for (;;) {
+    auto entry = next_entry(collected, reader, inputs, folder);
+    if (!entry) {
+      files.push_back(
+          {.name = ".", .size = 0, .refused = "the collection broke off: " + entry.error().what});
+      return files;
+    }
+    if (!*entry) return files;
+    files.push_back(**std::move(entry));
   }
 }
 

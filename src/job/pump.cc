@@ -134,6 +134,10 @@ bool OutputPump::watch_sink() {
 void OutputPump::start(Fd program_output) {
   program_ = std::move(program_output);
   (void)kernel::set_nonblocking(program_);
+  watch_program();
+}
+
+void OutputPump::watch_program() {
   if (!loop_.watch(program_.get(), EPOLLIN, [this](auto) { on_program(); })) finish();
 }
 
@@ -146,7 +150,7 @@ void OutputPump::on_program() {
   const std::uint64_t before = total_;
   total_ += bytes.size();
   if (sink_ < 0) return keep(bytes);
-  if (before >= limit_ || sink_gone_) return;
+  if (before >= limit_ || sink_error_ != 0) return;
   waiting_ = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), limit_ - before));
   on_sink();
 }
@@ -155,25 +159,38 @@ void OutputPump::on_program() {
 // meanwhile.
 void OutputPump::on_sink() {
   if (!sink_watched_ && watch_sink()) {
-    (void)loop_.change(program_.get(), 0);
+    // Not watched for nothing, but not watched: the end of the stream is always reported, and would
+    // overtake what is still waiting here.
+    loop_.forget(program_.get());
     return;
   }
   do {
     const std::size_t most = sink_watched_ && !own_sink_.is_open() ? kSafeWrite : kChunk;
     const ssize_t count = ::write(sink_, waiting_.data(), std::min(waiting_.size(), most));
-    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN && sink_watched_) return;
     if (count < 0) {
-      sink_gone_ = true;
+      sink_error_ = errno;
       waiting_.clear();
       break;
     }
     waiting_.erase(0, static_cast<std::size_t>(count));
   } while (!sink_watched_ && !waiting_.empty());
   if (!waiting_.empty()) return;
+  const bool was_waiting = sink_watched_;
   if (sink_watched_) loop_.forget(sink_);
   sink_watched_ = false;
-  if (sink_gone_) return finish();
-  (void)loop_.change(program_.get(), EPOLLIN);
+  if (sink_error_ == EPIPE) return finish();
+  if (was_waiting) watch_program();
+}
+
+void OutputPump::abandon() {
+  waiting_.clear();
+  if (!sink_watched_) return;
+  loop_.forget(sink_);
+  sink_watched_ = false;
+  sink_error_ = ECANCELED;
+  watch_program();
 }
 
 void OutputPump::keep(std::string_view bytes) {

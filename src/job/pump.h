@@ -64,14 +64,19 @@ class OutputPump {
   void start(base::Fd program_output);
   [[nodiscard]] bool is_over() const { return total_ > limit_; }
   [[nodiscard]] std::uint64_t total() const { return total_; }
-  // Whoever read from us has gone (EPIPE): the program's next write says so to it.
-  [[nodiscard]] bool is_sink_gone() const { return sink_gone_; }
+  // errno of the first write to the sink that failed; 0: none did. After EPIPE the program's next
+  // write fails alike; after any other the rest is dropped, since that is no fault of the
+  // program's.
+  [[nodiscard]] int sink_error() const { return sink_error_; }
+  // Nobody waits for the sink any more: what it has not taken is dropped.
+  void abandon();
   Text take_text();
 
  private:
   void on_program();
   void on_sink();
   bool watch_sink();
+  void watch_program();
   void keep(std::string_view bytes);
   void finish();
 
@@ -81,7 +86,7 @@ class OutputPump {
   std::function<void()> at_end_;
   base::Fd program_;
   std::uint64_t total_ = 0;
-  bool sink_gone_ = false;
+  int sink_error_ = 0;
   bool sink_watched_ = false;
   bool sink_opened_ = false;
   base::Fd own_sink_;

@@ -56,6 +56,12 @@ Stage::~Stage() {
   if (collecting_.is_open()) loop_.forget(collecting_.get());
 }
 
+void Stage::cancel() {
+  client_.cancel(id_);
+  output_.abandon();
+  errors_.abandon();
+}
+
 void Stage::on_started(cell::Streams streams) {
   open_streams_ = 2;
   if (streams.collected_read.is_open()) {
@@ -90,6 +96,8 @@ void Stage::finish_when_complete() {
       .limits = order_.limits,
       .stdout_text = output_.take_text(),
       .stderr_text = errors_.take_text(),
+      .stdout_error = output_.sink_error(),
+      .stderr_error = errors_.sink_error(),
       .collected = std::move(collected_)};
   std::exchange(done_, nullptr)(std::move(result));  // may destroy this object
 }

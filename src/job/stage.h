@@ -32,6 +32,8 @@ struct StageResult {
   cell::Limits limits;
   OutputPump::Text stdout_text;
   OutputPump::Text stderr_text;
+  int stdout_error = 0;  // errno of a sink that could not be written to
+  int stderr_error = 0;
   base::Fd
       collected;  // a bundle in a memory file, at its start; open only when something was asked for
 };
@@ -53,7 +55,8 @@ class Stage {
   Stage& operator=(const Stage&) = delete;
   ~Stage();
 
-  void cancel() { client_.cancel(id_); }
+  // Ends the cell, and waits for no reader any more.
+  void cancel();
 
  private:
   void on_started(cell::Streams streams);

@@ -50,6 +50,9 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
     kernel::reset_signals();
     const int high = ::fcntl(sockets.theirs.get(), F_DUPFD_CLOEXEC, 10);
     if (high < 0 || ::dup2(high, kKeeperSocket) < 0) ::_exit(127);
+    // Its words are for stderr; of what else the caller reads and writes it has no need.
+    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing < 0 || ::dup2(nothing, 0) < 0 || ::dup2(nothing, 1) < 0) ::_exit(127);
     (void)kernel::close_descriptors_from(kKeeperSocket + 1);
     char name[] = "retort-keeper";
     char* const arguments[] = {name, nullptr};
@@ -59,6 +62,11 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
   sockets.theirs.reset();
   std::unique_ptr<Client> client(new Client(loop, std::move(sockets.ours), std::move(child)));
   RETORT_CHECK(client->greet());
+  RETORT_TRY(client->lost_timer_, kernel::Timer::create());
+  RETORT_CHECK(loop.watch(client->lost_timer_.descriptor(), EPOLLIN, [self = client.get()](auto) {
+    self->lost_timer_.acknowledge();
+    self->lose(Error{Fault::gone, "retort-keeper has died; try again", 0});
+  }));
   RETORT_CHECK(loop.watch(
       client->socket_.get(), EPOLLIN, [self = client.get()](auto) { self->on_frame(); }));
   return client;
@@ -66,6 +74,7 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
 
 Client::~Client() {
   loop_.forget(socket_.get());
+  loop_.forget(lost_timer_.descriptor());
   socket_.reset();  // the keeper ends every cell and itself
   if (keeper_.pidfd.is_open()) (void)kernel::reap(keeper_.pidfd);
 }
@@ -102,8 +111,9 @@ std::uint64_t Client::run(const Order& order, const Fd& bundle, Callbacks callba
   waiting_.emplace(id, std::move(callbacks));
   const std::array descriptors = {bundle.get()};
   if (auto sent = kernel::send_message(socket_, kernel::frame_bytes(frame), descriptors); !sent) {
-    // The keeper is gone; on_frame tells everyone, this one too.
-    (void)sent;
+    // The keeper is gone, and this order with it. Told from the loop, where every other answer
+    // comes from.
+    (void)lost_timer_.arm(base::Duration(1));
   }
   return id;
 }
@@ -117,7 +127,7 @@ void Client::cancel(std::uint64_t id) {
 void Client::on_frame() {
   auto message = kernel::receive_message(socket_, kLargestFrame);
   if (!message || message->bytes.empty())
-    return lose(Error{Fault::gone, "retort-keeper has died", 0});
+    return lose(Error{Fault::gone, "retort-keeper has died; try again", 0});
   const auto kind = check_frame(message->bytes);
   if (!kind) return lose(kind.error());
   FrameHeader header;

@@ -71,6 +71,7 @@ class Client {
   base::Fd socket_;
   kernel::Child keeper_;
   Abilities abilities_;
+  kernel::Timer lost_timer_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, Callbacks> waiting_;
 };

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -264,7 +265,8 @@ class Keeper {
       for (const Fd& descriptor : next.descriptors) numbers.push_back(descriptor.get());
       if (auto sent = kernel::send_message(client_, next.bytes, numbers); !sent) {
         if (sent.error().fault != Fault::exhausted) return loop_->stop();
-        (void)loop_->change(client_.get(), EPOLLIN | EPOLLOUT);
+        // A client that does not read is not read from either: the queue cannot grow.
+        (void)loop_->change(client_.get(), EPOLLOUT);
         return;
       }
       outgoing_.pop_front();
@@ -288,6 +290,8 @@ class Keeper {
 }  // namespace
 
 Result<bool> serve(Fd client, std::optional<unsigned> instance) {
+  ::umask(022);  // cells must be able to read what is prepared for them
+  (void)::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
   // A signal to the terminal's group is for the client, which ends us by closing the socket.
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
   const auto tell = [&](const Error& error) {

@@ -158,7 +158,12 @@ Result<IdBlock> acquire_ids(unsigned instance) {
   const Subordinate groups = find_subordinate("/etc/subgid");
   const bool enough =
       users.count >= kUserBlock * kUserBlocks && groups.count >= kUserBlock * kUserBlocks;
-  if (enough && instance < kUserBlocks && ::access("/usr/bin/newuidmap", X_OK) == 0) {
+  if (enough && instance >= kUserBlocks) {
+    return Error{Fault::exhausted,
+                 std::to_string(kUserBlocks) + " keepers of this user are running; wait for one",
+                 0};
+  }
+  if (enough && ::access("/usr/bin/newuidmap", X_OK) == 0) {
     RETORT_TRY(const bool mapped, enter_with_subordinates(users, groups));
     if (mapped) {
       // Ids change with the map: become 0 inside, which every later step takes for granted.

@@ -117,6 +117,15 @@ Status seal(const Fd& memory_file) {
   return {};
 }
 
+bool hold_standard_descriptors() {
+  for (int descriptor = 0; descriptor < 3; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    // The lowest free number is this one; it is meant to be inherited.
+    if (::open("/dev/null", O_RDWR) != descriptor) return false;  // NOLINT(android-cloexec-open)
+  }
+  return true;
+}
+
 Result<Pipe> make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return os_error("pipe2", "");

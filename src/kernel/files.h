@@ -56,6 +56,11 @@ Result<Fd> make_memory_file(const char* name);
 // Nobody, ourselves included, can change or resize it from here on.
 Status seal(const Fd& memory_file);
 
+// Descriptors 0, 1 and 2 exist from here on, as /dev/null where the caller had closed them:
+// otherwise files of ours would get these numbers, and whatever is printed would go there. False
+// when that cannot be had.
+bool hold_standard_descriptors();
+
 struct Pipe {
   Fd read_end;
   Fd write_end;

@@ -8,6 +8,8 @@
 
 #include <csignal>
 
+#include "kernel/files.h"
+
 namespace retort::kernel {
 
 using base::os_error;
@@ -64,6 +66,15 @@ Status set_resource_limit(__rlimit_resource resource, std::uint64_t value) {
         "resource " + std::to_string(static_cast<int>(resource)) + " to " + std::to_string(value));
   }
   return {};
+}
+
+Status shed_favours() {
+  if (::getpriority(PRIO_PROCESS, 0) < 0 && ::setpriority(PRIO_PROCESS, 0, 0) != 0) {
+    return os_error("setpriority", "");
+  }
+  RETORT_TRY(const auto score, read_small_file(AT_FDCWD, "/proc/self/oom_score_adj"));
+  if (!score.starts_with('-')) return {};
+  return write_kernel_file(AT_FDCWD, "/proc/self/oom_score_adj", "0");
 }
 
 Status die_with_parent() {

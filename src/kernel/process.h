@@ -41,6 +41,10 @@ void reset_signals();
 
 Status set_resource_limit(__rlimit_resource resource, std::uint64_t value);
 
+// What the caller of a privileged parent may have of the scheduler and the out-of-memory killer,
+// and a stranger may not: a nice value or an oom_score_adj below 0 becomes 0.
+Status shed_favours();
+
 // SIGKILL to this process when its parent dies. A change of ids clears it: set it after them.
 Status die_with_parent();
 

@@ -1,5 +1,7 @@
 // Collect: what a program leaves in its folder comes back, and what could fool or flood the caller
 // is refused.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +15,7 @@
 #include "base/clock.h"
 #include "cell/bundle.h"
 #include "job/output_files.h"
+#include "kernel/files.h"
 #include "support/cell_test.h"
 
 namespace retort::test {
@@ -203,13 +206,17 @@ class OutputFolderTest : public CollectTest {
     EXPECT_EQ(::lseek(result.collected.get(), 0, SEEK_SET), 0);
     const std::vector<job::SourceFile> inputs = {
         {.name = "probe", .content = probe_program(), .executable = true}};
-    const auto files =
-        job::write_output_files(result.collected, inputs, (folder_ / "out").string());
-    EXPECT_TRUE(files) << files.error().what;
     std::map<std::string, std::string> reasons;
-    for (const job::OutputFile& file : files.value_or(std::vector<job::OutputFile>{}))
+    for (const job::OutputFile& file : job::write_output_files(result.collected, inputs, out())) {
       reasons[file.name] = file.refused;
+    }
     return reasons;
+  }
+
+  // The caller's folder, as write_output_files wants it.
+  base::Fd out() {
+    fs::create_directory(folder_ / "out");
+    return *kernel::open_at(AT_FDCWD, (folder_ / "out").string(), O_PATH | O_DIRECTORY);
   }
 
   fs::path folder_;
@@ -250,12 +257,26 @@ TEST_F(OutputFolderTest, ALinkInTheCallersFolderIsNotFollowed) {
   std::ofstream(victim) << "untouched";
   fs::create_directory(folder_ / "out");
   fs::create_symlink(victim, folder_ / "out/a");
-  const auto result = make({"file", "a", "5"});
-  const auto files = job::write_output_files(result.collected, {}, (folder_ / "out").string());
-  EXPECT_FALSE(files);
+  EXPECT_NE(written(make({"file", "a", "5"})).at("a"), "");
   std::string text;
   std::ifstream(victim) >> text;
   EXPECT_EQ(text, "untouched");
+}
+
+TEST_F(OutputFolderTest, AFifoOrAFolderInTheWayIsARefusalAndNothingIsWaitedFor) {
+  fs::create_directories(folder_ / "out/b");
+  ASSERT_EQ(::mkfifo((folder_ / "out/a").c_str(), 0600), 0);
+  const auto reasons = written(make({"file", "a", "5", "file", "b", "5", "file", "c", "5"}));
+  EXPECT_NE(reasons.at("a"), "");
+  EXPECT_NE(reasons.at("b"), "");
+  EXPECT_EQ(reasons.at("c"), "") << "the others are written all the same";
+}
+
+TEST_F(OutputFolderTest, ACollectionThatBreaksOffSaysSo) {
+  const auto result = make({"file", "a", "5"});
+  ASSERT_EQ(::ftruncate(result.collected.get(), 30), 0);
+  const auto reasons = written(result);
+  EXPECT_NE(reasons.at("."), "");
 }
 
 }  // namespace
