@@ -301,6 +301,11 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   }));
   if (!ended) RETORT_CHECK(bench.loop->run());
   bench.loop->forget(signals.get());
+  // From here on a signal ends us as it ends any program: the reader of the result may take for
+  // ever.
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   RETORT_TRY(job::JobResult result, *std::move(ended));
 
   std::vector<job::OutputFile> files;

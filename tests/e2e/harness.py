@@ -1,0 +1,224 @@
+"""Starts retort as its users do, and finds what a run left behind."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("RETORT_BIN") or REPOSITORY / "build/dev/bin").resolve()
+RETORT = BIN / "retort"
+KEEPER = BIN / "retort-keeper"
+
+STATE = Path("/run/retort")
+GROUPS = Path("/sys/fs/cgroup")
+# Ids of cells of root's keepers: a block of 65536 for each instance (src/keeper/user_namespace.cc).
+FIRST_ID, LAST_ID, BLOCK = 0x7000_0000, 0x7FFF_FFFF, 0x1_0000
+
+# Keepers inherit it, so that a test tells its own from those of others on the same machine.
+TOKEN = f"RETORT_E2E={uuid.uuid4()}"
+
+IS_ROOT = os.geteuid() == 0
+PATIENCE = 60  # seconds until a command that does not end counts as hanging
+
+
+def environment(**more):
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("RETORT_")}
+    name, value = TOKEN.split("=")
+    return variables | {name: value} | {name: str(value) for name, value in more.items()}
+
+
+def need(condition, reason):
+    """Skips the test unless the condition holds; a failure when RETORT_REQUIRE=all."""
+    if condition:
+        return
+    if os.environ.get("RETORT_REQUIRE") == "all":
+        pytest.fail(f"RETORT_REQUIRE=all, and {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@dataclass
+class Ended:
+    code: int
+    raw: bytes
+    errors: bytes
+
+    @property
+    def out(self):
+        return self.raw.decode(errors="replace")
+
+    @property
+    def err(self):
+        return self.errors.decode(errors="replace")
+
+
+def retort(*words, stdin=None, timeout=PATIENCE, env=None, **options):
+    """Runs retort to its end. stdin: bytes or text to be piped, an open file, or nothing (/dev/null)."""
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    done = subprocess.run(
+        [RETORT, *map(os.fspath, words)],
+        capture_output=True,
+        timeout=timeout,
+        env=environment(**(env or {})),
+        check=False,
+        **source,
+        **options,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def run(*words, **options):
+    return retort("run", *words, **options)
+
+
+def run_json(*words, **options):
+    """The result of `retort run --json`; it must end with 0, as it does whenever a result was reached."""
+    ended = run("--json", *words, **options)
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
+
+
+class Running(subprocess.Popen):
+    """A retort at work; it does not outlive the `with` that holds it."""
+
+    def __exit__(self, *failure):
+        if self.poll() is None:
+            self.kill()
+        super().__exit__(*failure)
+
+
+def start(*words, env=None, **options):
+    """Starts `retort run` as the leader of a process group of its own, as a shell does."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return Running(
+        [RETORT, "run", *map(os.fspath, words)],
+        env=environment(**(env or {})),
+        process_group=0,
+        **(streams | options),
+    )
+
+
+def until(condition, seconds=20, step=0.005):
+    """The first true value of the condition, or its last one when the time is over."""
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(step)
+    return value
+
+
+def is_available(runtime):
+    return runtime in {entry["id"] for entry in json.loads(retort("runtime", "ls", "--json").out) if entry["available"]}
+
+
+# --- What /proc, /run and the control groups show ---------------------------------------------------------------------
+
+
+def read(path):
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:  # it ended meanwhile
+        return ""
+
+
+def processes():
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def user_of(pid):
+    """The user of a process that is not dead: one that waits for the host's process 1 to reap it is."""
+    status = read(f"/proc/{pid}/status")
+    if re.search(r"^State:\tZ", status, re.M) and re.search(r"^PPid:\t1$", status, re.M):
+        return None
+    found = re.search(r"^Uid:\t(\d+)", status, re.M)
+    return int(found[1]) if found else None
+
+
+def name_of(pid):
+    return read(f"/proc/{pid}/comm").strip()
+
+
+def children(pid):
+    return [int(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()]
+
+
+def peak_memory(pid):
+    """Bytes of VmHWM, or nothing when the process has ended."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB", read(f"/proc/{pid}/status"), re.M)
+    return int(found[1]) * 1024 if found else None
+
+
+def keeper_of(process):
+    """The keeper that a running retort has started."""
+    return until(lambda: next(iter(children(process.pid)), None))
+
+
+def is_of_this_session(pid):
+    return TOKEN in read(f"/proc/{pid}/environ").split("\0")
+
+
+def foreign_instances():
+    """Instances of living keepers that this test session did not start."""
+    found = set()
+    for pid in processes():
+        if not read(f"/proc/{pid}/comm").startswith("retort-keeper") or is_of_this_session(pid):
+            continue
+        try:
+            files = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        found |= {int(match[1]) for file in files if (match := re.fullmatch(rf"{STATE}/(\d+)/lock", file))}
+    return found
+
+
+def cell_processes():
+    """Processes with an id that only cells of root's keepers have, but for those of others: pid to name."""
+    foreign = foreign_instances()
+    found = {}
+    for pid in processes():
+        user = user_of(pid)
+        if user is not None and FIRST_ID <= user <= LAST_ID and (user - FIRST_ID) // BLOCK not in foreign:
+            found[pid] = name_of(pid)
+    return found
+
+
+def group_folders():
+    """Instances' folders in the control groups of root: .../retort/N, and .../retort itself when it is empty."""
+    found = []
+    for hierarchy in [GROUPS, *(Path(entry.path) for entry in os.scandir(GROUPS) if entry.is_dir())]:
+        ours = hierarchy / "retort"
+        try:
+            found += [Path(entry.path) for entry in os.scandir(ours) if entry.is_dir()] or [ours]
+        except OSError:
+            continue
+    return found
+
+
+def leftovers():
+    """Everything that a run which is over should have taken away, as text for people."""
+    foreign = {str(instance) for instance in foreign_instances()}
+    found = [f"process {pid} ({name})" for pid, name in cell_processes().items()]
+    if STATE.is_dir():
+        found += [f"{STATE / name}" for name in os.listdir(STATE) if name != "lock" and name not in foreign]
+    found += [str(folder) for folder in group_folders() if folder.name not in foreign]
+    found += [
+        f"process {pid} ({name})"
+        for pid in processes()
+        if (name := name_of(pid)) in ("retort", "retort-keeper", "retort-init") and is_of_this_session(pid)
+    ]
+    return found
+
+
+def what_is_left(seconds=10):
+    """What is still there after a bounded wait; others' keepers may come and go in the meantime."""
+    end = time.monotonic() + seconds
+    while (found := leftovers()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found

@@ -1,0 +1,215 @@
+"""kill -9 of retort, of its keeper, of both: every process of the cell dies, and the next run sweeps the rest."""
+
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+
+import pytest
+from harness import (
+    KEEPER,
+    STATE,
+    cell_processes,
+    children,
+    environment,
+    group_folders,
+    keeper_of,
+    name_of,
+    run,
+    start,
+    until,
+    what_is_left,
+)
+
+pytestmark = pytest.mark.root
+
+TRIES = 30
+INSTANCE = 4007  # far from the lowest free number, which every `retort run` takes
+
+DAEMONS = """
+for i in 1 2 3 4; do
+  setsid bash -c 'trap "" HUP TERM INT; while :; do sleep 1000; done' &
+done
+wait
+"""
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@pytest.mark.parametrize("victim", ["retort", "keeper", "both"])
+def test_a_killed_process_leaves_no_process_and_the_next_run_sweeps(victim, source):
+    program = source("daemons.sh", DAEMONS)
+    chance = random.Random(victim)
+    struck_a_cell = 0
+    for attempt in range(TRIES):
+        delay = chance.uniform(0, 0.3)
+        with start(program) as process:
+            keeper = keeper_of(process) if victim != "retort" else None
+            until(lambda: False, delay)
+            struck_a_cell += bool(cell_processes())
+            if victim != "keeper":
+                kill(process.pid)
+            if victim != "retort":
+                kill(keeper)
+            code = process.wait(20)
+            assert code == (125 if victim == "keeper" else -signal.SIGKILL), process.stderr.read()
+            if victim == "keeper":
+                assert b"keeper" in process.stderr.read()
+            where = f"attempt {attempt}, {victim} killed after {delay:.3f} s"
+            assert until(lambda: not cell_processes(), 10), f"{where}: {cell_processes()}"
+        next_run = run(source("next.sh", "echo swept"))
+        assert (next_run.code, next_run.out) == (0, "swept\n"), f"{where}: {next_run.err}"
+        assert not (left := what_is_left()), f"{where}: {left}"
+    assert struck_a_cell > TRIES // 3, "most tries came before the cell or after its end"
+
+
+def test_a_keeper_killed_while_it_makes_a_cell_takes_the_cell_with_it(source):
+    """The moment between the fork of a cell's first process and its exec: a copy of the keeper must not stay."""
+    program = source("daemons.sh", DAEMONS)
+    chance = random.Random(2)
+    for attempt in range(40):
+        with start(program) as process:
+            keeper = keeper_of(process)
+            assert until(lambda: children(keeper) or process.poll() is not None, step=0)
+            until(lambda: False, chance.uniform(0, 0.002), step=0.0005)
+            kill(keeper)
+            assert process.wait(10) == 125, f"attempt {attempt}: {process.stderr.read()}"
+        assert until(lambda: not cell_processes(), 10), f"attempt {attempt}: {cell_processes()}"
+    assert run(source("next.sh", "echo swept")).out == "swept\n"
+
+
+def test_a_killed_init_ends_the_run_and_leaves_nothing(source):
+    with start(source("daemons.sh", DAEMONS)) as process:
+        assert until(lambda: list(cell_processes().values()).count("sleep") == 4)
+        keeper = keeper_of(process)
+        for init in children(keeper):
+            kill(init)
+        assert process.wait(10) == 125
+        assert not cell_processes()
+
+
+def test_a_keeper_killed_between_two_stages_does_not_leave_retort_waiting(source):
+    """retort is stopped during the compile stage, so that it hears of that stage's end and of the death at once."""
+    program = source("main.c", "int main(void) { return 0; }\n")
+    for _ in range(12):
+        with start(program) as process:
+            keeper = keeper_of(process)
+            assert until(lambda: children(keeper), step=0.001)  # the first cell's init
+            process.send_signal(signal.SIGSTOP)
+            assert until(lambda: not children(keeper))
+            until(lambda: False, 0.1)  # its last word is on the way
+            kill(keeper)
+            until(lambda: False, 0.1)
+            process.send_signal(signal.SIGCONT)
+            assert process.wait(10) == 125
+        assert run(source("next.sh", "echo swept")).code == 0
+
+
+# --- Instances --------------------------------------------------------------------------------------------------------
+
+HEADER = struct.Struct("=IIQ")  # kind, version, id (src/keeper/frames.h)
+HELLO, REFUSED = 1, 6
+FAULT_BUSY = 5  # base::Fault
+
+
+class Keeper:
+    """A keeper of its own, with this process as its client."""
+
+    def __init__(self, instance):
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.process = subprocess.Popen(
+            ["bash", "-c", 'exec "$0" --instance "$1" 3<&"$2"', KEEPER, str(instance), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(),
+        )  # fmt: skip
+        theirs.close()
+        self.socket.settimeout(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.stderr.close()
+
+    def receive(self):
+        frame = self.socket.recv(1024)
+        kind, version, _ = HEADER.unpack_from(frame)
+        assert version == 1
+        return kind, frame[HEADER.size :]
+
+
+def test_a_second_keeper_of_an_instance_is_refused_and_the_first_goes_on():
+    with Keeper(INSTANCE) as first:
+        kind, body = first.receive()
+        assert kind == HELLO
+        assert struct.unpack_from("=III", body)[2] == INSTANCE
+        with Keeper(INSTANCE) as second:
+            kind, body = second.receive()
+            fault, _ = struct.unpack_from("=Ii", body)
+            text = body[8:].split(b"\0")[0].decode()
+            assert (kind, fault) == (REFUSED, FAULT_BUSY)
+            assert f"{STATE}/{INSTANCE}" in text
+            assert "running" in text
+            assert second.process.wait(10) not in (0, None)
+        assert first.process.poll() is None
+        assert (STATE / str(INSTANCE)).is_dir()
+        assert [folder for folder in group_folders() if folder.name == str(INSTANCE)]
+    assert first.process.returncode == 0
+
+
+def test_a_keeper_ends_when_its_client_speaks_nonsense():
+    with Keeper(INSTANCE) as keeper:
+        assert keeper.receive()[0] == HELLO
+        keeper.socket.send(b"\xff" * 100)
+        assert keeper.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", ["4096", "-1", "x", "", "1/../2"])
+def test_an_instance_that_is_no_number_of_one_is_refused(number):
+    words = [KEEPER, "--instance", number]
+    done = subprocess.run(words, capture_output=True, env=environment(), timeout=10, check=False)
+    assert done.returncode == 64
+
+
+def test_a_stale_instance_with_a_living_process_in_its_groups_is_swept(source):
+    with Keeper(INSTANCE) as keeper:
+        assert keeper.receive()[0] == HELLO
+        kill(keeper.process.pid)
+        keeper.process.wait(10)
+    groups = [folder for folder in group_folders() if folder.name == str(INSTANCE)]
+    assert len(groups) >= 3, groups
+    with subprocess.Popen(["sleep", "1000"]) as sleeper:
+        try:
+            for folder in groups:
+                cell = folder / "cell-1" / "deeper"
+                cell.mkdir(parents=True)
+                (cell / "cgroup.procs").write_text(str(sleeper.pid))
+            ended = run(source("next.sh", "echo swept"))
+            assert (ended.code, ended.out) == (0, "swept\n"), ended.err
+            assert sleeper.wait(10) == -signal.SIGKILL
+        finally:
+            sleeper.kill()
+    assert not [folder for folder in groups if folder.exists()]
+    assert not (STATE / str(INSTANCE)).exists()
+
+
+def test_a_living_keepers_groups_are_not_swept(source):
+    with start(source("daemons.sh", DAEMONS)) as process:
+        assert until(lambda: list(cell_processes().values()).count("sleep") == 4)
+        before = cell_processes()
+        assert run(source("next.sh", "echo beside")).out == "beside\n"
+        assert set(before) <= set(cell_processes())
+        assert name_of(keeper_of(process)) == "retort-keeper"
+        process.terminate()
+        assert process.wait(10) == 143

@@ -1,0 +1,130 @@
+"""SIGINT, SIGTERM and SIGHUP end a run at once."""
+
+import os
+import random
+import signal
+
+import pytest
+from harness import cell_processes, start, until
+
+pytestmark = pytest.mark.root
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SOON = 10  # seconds; a run that was not ended goes on for 30
+
+SLOW_COMPILER = """
+id = "slow"
+name = "Slow"
+extensions = ["slow"]
+needs = ["/usr/bin/sleep"]
+version_command = ["/usr/bin/sleep", "--version"]
+main = "main.slow"
+[compile]
+command = ["/usr/bin/sleep", "1000"]
+artefacts = ["program"]
+[run]
+command = ["./program"]
+"""
+
+# Deaf to all that can be ignored, with a daemon that is as deaf.
+DEAF = """
+import os, signal, time
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(1000)
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+def send(process, number):
+    """As a terminal does it: Ctrl-C goes to the whole process group, the others to one process."""
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_run_stage(number, python):
+    with start(python(DEAF)) as process:
+        assert process.stdout.readline() == b"ready\n"
+        send(process, number)
+        assert process.wait(SOON) == 128 + number
+        assert not cell_processes()
+        assert b"cancelled" in process.stderr.read()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_compile_stage(number, source, manifests):
+    with start(source("main.slow", ""), env=manifests(slow=SLOW_COMPILER)) as process:
+        assert until(lambda: "sleep" in cell_processes().values()), process.stderr.read()
+        send(process, number)
+        assert process.wait(SOON) == 128 + number
+        assert not cell_processes()
+
+
+def test_a_real_compiler_is_interrupted(source):
+    program = source("main.c", "#include __FILE__\n" * 2 + "int main(void) {}\n")
+    with start("--compile-limit", "memory=64MiB", program) as process:
+        until(lambda: "cc1" in cell_processes().values(), 5)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(SOON) in (128 + signal.SIGINT, 65, 137)  # or it was quicker
+
+
+def test_an_interrupt_works_while_nobody_reads_the_output(python):
+    with start(python("while True: print('x' * 1000)")) as process:
+        assert until(lambda: "python3" in cell_processes().values())
+        until(lambda: False, 0.5)  # until the pipe is full
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(SOON) == 128 + signal.SIGINT
+
+
+def test_a_second_interrupt_works_while_nobody_reads_the_result(python):
+    with start("--json", "--limit", "output=4MiB", python("while True: print('x' * 1000)")) as process:
+        assert until(lambda: "python3" in cell_processes().values())
+        until(lambda: False, 0.5)  # until there is more than the pipe takes
+        os.killpg(process.pid, signal.SIGINT)
+        assert until(lambda: not cell_processes())
+
+        def ends():
+            os.killpg(process.pid, signal.SIGINT)
+            return process.poll() is not None
+
+        assert until(ends, SOON, step=0.2)
+
+
+def test_an_interrupt_works_while_stdin_is_open_and_silent(python):
+    read_end, write_end = os.pipe()
+    try:
+        with start(python("import sys\nprint('ready', flush=True)\nsys.stdin.read()"), stdin=read_end) as process:
+            assert process.stdout.readline() == b"ready\n"
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(SOON) == 128 + signal.SIGINT
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
+def test_many_signals_are_as_good_as_one(python):
+    with start(python(DEAF)) as process:
+        assert process.stdout.readline() == b"ready\n"
+        for _ in range(20):
+            os.killpg(process.pid, signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(SOON) in (130, 143)
+
+
+def test_a_signal_at_any_moment_leaves_nothing(source):
+    """The fixture looks afterwards; here it must only end soon, with a code that tells of the signal."""
+    program = source("main.c", "#include <unistd.h>\nint main(void) { sleep(1000); }\n")
+    chance = random.Random(1)
+    for _ in range(20):
+        delay = chance.uniform(0, 0.15)
+        with start(program) as process:
+            until(lambda: False, delay)
+            os.killpg(process.pid, signal.SIGINT)
+            # Before it watches for signals the signal itself ends it; the keeper then cleans up.
+            assert process.wait(SOON) in (130, -signal.SIGINT), f"after {delay:.3f} s"
+            process.communicate()
