@@ -47,6 +47,8 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
   RETORT_TRY(auto child, kernel::fork_child(0));
   if (child.pid == 0) {
     ::setsid();  // what the terminal sends is for us, not for it
+    // What it sent between fork and setsid is pending, and would end the keeper: ignoring drops it.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
     kernel::reset_signals();
     const int high = ::fcntl(sockets.theirs.get(), F_DUPFD_CLOEXEC, 10);
     if (high < 0 || ::dup2(high, kKeeperSocket) < 0) ::_exit(127);
