@@ -131,6 +131,18 @@ int run_command_line(int argc, char** argv) {
   bench_command->add_flag("--json", bench_options.json, "As JSON");
   bench_command->callback([&] { command = [&] { return bench(bench_options); }; });
 
+  SelftestOptions selftest_options;
+  auto* selftest_command = app.add_subcommand(
+      "selftest", "Run hostile programs against this host's cells and see that they lose");
+  selftest_command
+      ->add_option("id", selftest_options.ids, "Attacks (A01) or classes (A); by default all")
+      ->type_name("ID");
+  selftest_command->add_flag(
+      "!--no-neighbour", selftest_options.neighbour, "Without an honest job beside each attack");
+  selftest_command->add_flag("--list", selftest_options.list, "List the attacks");
+  selftest_command->add_flag("--json", selftest_options.json, "As JSON");
+  selftest_command->callback([&] { command = [&] { return selftest(selftest_options); }; });
+
   try {
     std::ranges::reverse(words);  // CLI11 takes them from the back
     app.parse(words);

@@ -52,6 +52,14 @@ struct BenchOptions {
 };
 int bench(const BenchOptions& options);
 
+struct SelftestOptions {
+  std::vector<std::string> ids;  // or classes: "A"; none: all
+  bool neighbour = true;
+  bool list = false;
+  bool json = false;
+};
+int selftest(const SelftestOptions& options);
+
 // Prints "retort: …" on stderr and returns `code`.
 int complain(const base::Error& error, int code = kFailed);
 

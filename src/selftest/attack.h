@@ -1,0 +1,66 @@
+// Attack: one hostile program of the corpus in tests/attacks, and what must come of it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace retort::selftest {
+
+struct AttackFile {
+  std::string name;
+  std::string content;
+};
+
+// How many cells run the program, and when. Each is told its place, from 0.
+struct Cells {
+  enum class Order : std::uint8_t { together, in_turn };
+  unsigned count = 1;
+  Order order = Order::together;
+};
+
+// An attack bounds itself: it takes a small multiple of its limits and then stops, so that a build
+// with a defence taken away (docs/guide/attacks.md) harms nobody.
+struct Attack {
+  // The row of the catalogue, "A01"; a further program of one row has a letter: "A01b".
+  std::string_view id;
+  std::string_view what;  // one line for people
+
+  // What runs in the cell. It looks at what it got, tells on stdout what it must not have got
+  // (tools.h), and returns its exit code: 0 when it saw what it must.
+  int (*run)(unsigned place) = nullptr;
+  // Or sources for a runtime of the catalogue; made outside of any cell.
+  std::string_view language = {};
+  std::vector<AttackFile> (*sources)() = nullptr;
+
+  // What must come of it. The result has one of these statuses (cell::Outcome's names) …
+  std::vector<std::string_view> statuses = {"ok"};
+  // … names every one of these limits among those that were hit …
+  std::vector<std::string_view> limits_hit = {};
+  // … has these texts, and none of those, in what it printed (stdout, stderr, compiler's words) …
+  std::vector<std::string_view> says = {};
+  std::vector<std::string_view> says_not = {};
+  // … and these lines in its list of collected files: "NAME BYTES" or "NAME refused WHY" (a
+  // beginning of a line will do). Not empty: files are collected.
+  std::vector<std::string_view> collected = {};
+  // At most so many bytes of each stream are kept; 0: not looked at.
+  std::uint64_t kept_bytes = 0;
+
+  // "NAME=VALUE", over the limits of every attack (runner.cc) or of the runtime.
+  std::vector<std::string_view> limits = {};
+  std::vector<std::string_view> compile_limits = {};
+  std::uint32_t add_ons = 0;      // cell::AddOn
+  std::uint64_t stdin_bytes = 0;  // zeros
+  Cells cells = {};
+  // It prints "cpu_us N" and "memory_bytes N", which the figures must agree with.
+  bool accounting = false;
+  // It makes sense in another sandbox: it asks for nothing of a cell's own.
+  bool portable = false;
+};
+
+// The corpus, in the order of ids.
+std::span<const Attack> attacks();
+
+}  // namespace retort::selftest

@@ -1,0 +1,394 @@
+// Runner: one keeper for the whole corpus, so that what one attack spoils, the next one shows.
+#include "selftest/runner.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "base/bytes.h"
+#include "cell/bundle.h"
+#include "kernel/files.h"
+#include "selftest/neighbour.h"
+
+namespace retort::selftest {
+
+using base::Duration;
+using base::Error;
+using base::Fault;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr std::string_view kDefaults[] = {"cpu_time=2s",
+                                          "extra_time=0s",
+                                          "wall_time=5s",
+                                          "memory=128MiB",
+                                          "processes=64",
+                                          "disk=64MiB",
+                                          "file_size=32MiB",
+                                          "output=1MiB"};
+// The neighbour's wall time alone is the median of so many.
+constexpr unsigned kNeighbourRuns = 9;
+constexpr std::uint64_t kSeed = 20'26;
+
+Status set_limits(cell::Limits& limits, std::span<const std::string_view> settings) {
+  for (const std::string_view setting : settings) {
+    const std::size_t equals = setting.find('=');
+    RETORT_CHECK(cell::set_limit(limits, setting.substr(0, equals), setting.substr(equals + 1)));
+  }
+  return {};
+}
+
+// "NAME BYTES" and "NAME refused WHY", a line for each entry of a collected bundle.
+Result<std::vector<std::string>> listing(const base::Fd& bundle) {
+  std::vector<std::string> lines;
+  cell::BundleReader reader(bundle);
+  for (;;) {
+    RETORT_TRY(const auto record, reader.next());
+    if (record.kind == cell::Record::end) return lines;
+    const std::string name = base::printable(record.name);
+    if (record.kind == cell::Record::refused) {
+      RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
+      lines.push_back(name + " refused " + why);
+      continue;
+    }
+    lines.push_back(name + " " + std::to_string(record.size));
+    if (::lseek(bundle.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
+      return base::os_error("lseek", "a bundle");
+  }
+}
+
+std::string said_by(const job::JobResult& result) {
+  std::string text;
+  for (const job::StageResult& stage : result.stages)
+    text += stage.stdout_text.bytes + stage.stderr_text.bytes;
+  return text;
+}
+
+// The sum of the lines "KEY N" in `text`.
+std::uint64_t sum_of(const std::string& text, const std::string& key) {
+  std::uint64_t sum = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(key + " "))
+      sum += std::strtoull(line.c_str() + key.size() + 1, nullptr, 10);
+  }
+  return sum;
+}
+
+Duration past_limit(const job::StageResult& stage) {
+  using cell::Outcome;
+  if (stage.verdict.outcome == Outcome::wall_time_limit)
+    return Duration(static_cast<Duration::rep>(stage.facts.wall_us)) - stage.limits.wall_time;
+  if (stage.verdict.outcome == Outcome::cpu_time_limit)
+    return Duration(static_cast<Duration::rep>(stage.facts.cpu_us)) - stage.limits.cpu_time -
+           stage.limits.extra_time;
+  return Duration(0);
+}
+
+}  // namespace
+
+// Honest jobs, one after the other, from begin to end of an attack.
+class Runner::Neighbour {
+ public:
+  Neighbour(Runner& runner, std::function<void()> idle) : runner_(runner), idle_(std::move(idle)) {}
+
+  void start() {
+    const std::uint64_t seed = kSeed + times_.size();
+    job_ = std::make_unique<job::Job>(
+        *runner_.loop_,
+        *runner_.keeper_,
+        runner_.neighbour_submission(seed),
+        [this, seed](Result<job::JobResult> ended) { on_ended(seed, std::move(ended)); });
+  }
+  void finish() { finishing_ = true; }
+  [[nodiscard]] bool is_idle() const { return idle_now_; }
+  [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+  [[nodiscard]] Duration median() const {
+    auto times = times_;
+    if (times.empty()) return Duration(0);
+    std::ranges::sort(times);
+    return times.at(times.size() / 2);
+  }
+
+ private:
+  void on_ended(std::uint64_t seed, Result<job::JobResult> ended) {
+    if (!ended) {
+      faults_.push_back("the neighbour did not run: " + ended.error().what);
+    } else if (ended->outcome != cell::Outcome::ok) {
+      faults_.push_back("the neighbour ended with " +
+                        std::string(cell::outcome_name(ended->outcome)) + ": " + ended->message);
+    } else if (ended->stages.back().stdout_text.bytes !=
+               std::to_string(honest_answer(seed)) + "\n") {
+      faults_.emplace_back("the neighbour's answer was wrong");
+    } else {
+      times_.emplace_back(static_cast<Duration::rep>(ended->stages.back().facts.wall_us));
+    }
+    if (!finishing_ && faults_.empty()) {
+      // The job that ended is still on the stack: it goes when the next one has begun.
+      former_ = std::move(job_);
+      return start();
+    }
+    idle_now_ = true;
+    idle_();
+  }
+
+  Runner& runner_;
+  std::function<void()> idle_;
+  std::unique_ptr<job::Job> job_;
+  std::unique_ptr<job::Job> former_;
+  std::vector<Duration> times_;
+  std::vector<std::string> faults_;
+  bool finishing_ = false;
+  bool idle_now_ = false;
+};
+
+Runner::~Runner() = default;
+
+Result<std::unique_ptr<Runner>> Runner::open(const runtime::Catalogue& catalogue) {
+  RETORT_TRY(auto canaries, Canaries::plant());
+  std::unique_ptr<Runner> runner(new Runner(catalogue, std::move(canaries)));
+  RETORT_CHECK(runner->prepare());
+  return runner;
+}
+
+Status Runner::prepare() {
+  std::string self(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
+  if (length < 0) return base::os_error("readlink", "/proc/self/exe");
+  self.resize(static_cast<std::size_t>(length));
+  RETORT_TRY(program_,
+             kernel::read_small_file(
+                 AT_FDCWD, self.substr(0, self.rfind('/')) + "/retort-attacks", 64U << 20U));
+  manifest_.id = "attacks";
+  manifest_.run.command = {"./attack", "{args}"};
+  neighbour_manifest_ = manifest_;
+  // The keeper inherits it; no program may ever find it.
+  ::setenv("RETORT_SELFTEST_SECRET", canaries_.secret().c_str(), 1);
+  RETORT_TRY(loop_, kernel::EventLoop::create());
+  RETORT_TRY(keeper_, keeper::Client::start(*loop_));
+  ::unsetenv("RETORT_SELFTEST_SECRET");
+  if (keeper_->abilities().unenforceable != 0)
+    return Error{
+        Fault::unsupported, "limits cannot be enforced here: " + keeper_->abilities().reason, 0};
+  RETORT_TRY(neighbour_alone_, time_neighbour_alone());
+  at_start_ = HostState::look(keeper_->pid(), keeper_->abilities().instance);
+  return {};
+}
+
+Result<job::Submission> Runner::submission_for(const Attack& attack, unsigned place) const {
+  job::Submission submission;
+  if (attack.run != nullptr) {
+    submission.runtime = &manifest_;
+    submission.files = {{.name = "attack", .content = program_, .executable = true}};
+    submission.args = {std::string(attack.id), std::to_string(place)};
+    RETORT_CHECK(set_limits(submission.run_limits, kDefaults));
+  } else {
+    RETORT_TRY(const auto* entry, catalogue_.find(attack.language));
+    if (!entry->is_available())
+      return Error{Fault::not_found, entry->manifest.name + " " + entry->reason(), 0};
+    const runtime::Manifest& manifest = entry->manifest;
+    submission.runtime = &manifest;
+    submission.run_limits = manifest.run.limits;
+    if (manifest.compile) submission.compile_limits = manifest.compile->stage.limits;
+    for (const AttackFile& file : attack.sources())
+      submission.files.push_back({.name = file.name, .content = file.content});
+  }
+  RETORT_CHECK(set_limits(submission.run_limits, attack.limits));
+  RETORT_CHECK(set_limits(submission.compile_limits, attack.compile_limits));
+  submission.collect_files = !attack.collected.empty();
+  submission.streams.stdin_text.assign(attack.stdin_bytes, '\0');
+  return submission;
+}
+
+job::Submission Runner::neighbour_submission(std::uint64_t seed) const {
+  job::Submission submission;
+  submission.runtime = &neighbour_manifest_;
+  submission.files = {{.name = "attack", .content = program_, .executable = true},
+                      {.name = "source", .content = canaries_.secret()}};
+  submission.args = {"neighbour", std::to_string(seed)};
+  submission.streams.stdin_text = canaries_.secret();
+  return submission;
+}
+
+Result<Duration> Runner::time_neighbour_alone() {
+  std::vector<Duration> times;
+  for (unsigned i = 0; i < kNeighbourRuns; ++i) {
+    Neighbour neighbour(*this, [&] { loop_->stop(); });
+    neighbour.finish();
+    neighbour.start();
+    if (!neighbour.is_idle()) RETORT_CHECK(loop_->run());
+    if (!neighbour.faults().empty()) return Error{Fault::internal, neighbour.faults().front(), 0};
+    times.push_back(neighbour.median());
+  }
+  std::ranges::sort(times);
+  return times.at(times.size() / 2);
+}
+
+std::vector<Runner::Ended> Runner::run_cells(const Attack& attack, Neighbour* neighbour) {
+  const bool in_turn = attack.cells.order == Cells::Order::in_turn;
+  const unsigned count = attack.cells.count;
+  std::vector<Ended> ended(count);
+  std::vector<std::unique_ptr<job::Job>> jobs(count);
+  unsigned waiting = count;
+  const auto stop_when_idle = [&] {
+    if (waiting == 0 && neighbour != nullptr) neighbour->finish();
+    if (waiting == 0 && (neighbour == nullptr || neighbour->is_idle())) loop_->stop();
+  };
+  std::function<void(unsigned)> start = [&](unsigned place) {
+    auto submission = submission_for(attack, place);
+    if (!submission) {
+      for (unsigned i = place; i < (in_turn ? count : place + 1); ++i, --waiting)
+        ended.at(i).fault = submission.error().what;
+      return stop_when_idle();
+    }
+    jobs.at(place) = std::make_unique<job::Job>(
+        *loop_, *keeper_, *std::move(submission), [&, place](Result<job::JobResult> result) {
+          if (result) {
+            ended.at(place).result = *std::move(result);
+          } else {
+            ended.at(place).fault = result.error().what;
+          }
+          --waiting;
+          if (in_turn && place + 1 < count) return start(place + 1);
+          stop_when_idle();
+        });
+  };
+  for (unsigned place = 0; place < (in_turn ? 1 : count); ++place) start(place);
+  if (waiting > 0 || (neighbour != nullptr && !neighbour->is_idle())) (void)loop_->run();
+  return ended;
+}
+
+void Runner::check_result(const Attack& attack, const Ended& ended, CaseResult& found) const {
+  if (!ended.fault.empty()) {
+    found.faults.push_back("no job took place: " + ended.fault);
+    return;
+  }
+  const job::JobResult& result = ended.result;
+  const std::string status(cell::outcome_name(result.outcome));
+  const std::string text = said_by(result);
+  const auto fault = [&](const std::string& what) { found.faults.push_back(what); };
+
+  if (std::ranges::find(attack.statuses, status) == attack.statuses.end()) {
+    fault("status " + status + " (" + result.message + ")");
+  }
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("breach: ")) fault(base::printable(line));
+  }
+  for (const std::string_view limit : attack.limits_hit) {
+    const auto wanted = cell::find_limit(limit);
+    const bool hit = std::ranges::any_of(result.stages, [&](const job::StageResult& stage) {
+      return wanted &&
+             std::ranges::find(stage.verdict.limits_hit, *wanted) != stage.verdict.limits_hit.end();
+    });
+    if (!hit) fault("limits_hit does not name " + std::string(limit));
+  }
+  for (const std::string_view word : attack.says) {
+    if (text.find(word) == std::string::npos) fault("it did not say '" + std::string(word) + "'");
+  }
+  for (const std::string_view word : attack.says_not) {
+    if (text.find(word) != std::string::npos) fault("it said '" + std::string(word) + "'");
+  }
+  if (text.find(canaries_.secret()) != std::string::npos) fault("it said the secret");
+  for (const job::StageResult& stage : result.stages) {
+    for (const auto* stream : {&stage.stdout_text, &stage.stderr_text}) {
+      if (attack.kept_bytes != 0 && stream->bytes.size() > attack.kept_bytes)
+        fault("kept " + std::to_string(stream->bytes.size()) + " bytes of output");
+    }
+  }
+  if (attack.collected.empty()) return;
+  if (!result.files.is_open()) return fault("nothing was collected");
+  const auto entries = listing(result.files);
+  if (!entries) return fault("the collection broke off: " + entries.error().what);
+  for (const std::string_view wanted : attack.collected) {
+    if (std::ranges::none_of(*entries,
+                             [&](const auto& entry) { return entry.starts_with(wanted); })) {
+      fault("not among the collected files: '" + std::string(wanted) + "'" +
+            (entries->empty() ? ""
+                              : "; the first of " + std::to_string(entries->size()) + " is '" +
+                                    entries->front() + "'"));
+    }
+  }
+}
+
+// Both truths are measured elsewhere: what the program counted of itself is less than all it used,
+// and what the kernel counted for the whole keeper is more.
+void Runner::check_figures(const Attack& attack,
+                           const job::JobResult& result,
+                           Duration all_cpu,
+                           CaseResult& found) const {
+  const job::StageResult& stage = result.stages.back();
+  const std::uint64_t own_cpu = sum_of(stage.stdout_text.bytes, "cpu_us");
+  const std::uint64_t own_memory = sum_of(stage.stdout_text.bytes, "memory_bytes");
+  const auto fault = [&](const std::string& what, std::uint64_t reported, std::uint64_t truth) {
+    found.faults.push_back(what + ": reported " + std::to_string(reported) + ", in truth " +
+                           std::to_string(truth));
+  };
+  if (own_cpu == 0 && own_memory == 0)
+    found.faults.emplace_back(std::string(attack.id) + " printed no figures");
+  if (stage.facts.cpu_us < own_cpu - own_cpu / 50) fault("CPU time", stage.facts.cpu_us, own_cpu);
+  if (all_cpu.count() >= 0) {
+    const auto all = static_cast<std::uint64_t>(all_cpu.count());
+    if (stage.facts.cpu_us > all + all / 20 + 2000) fault("CPU time", stage.facts.cpu_us, all);
+  }
+  if (stage.facts.memory_peak_bytes < own_memory - own_memory / 100)
+    fault("memory", stage.facts.memory_peak_bytes, own_memory);
+}
+
+CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
+  CaseResult found;
+  found.attack = &attack;
+  if (attack.run == nullptr) {
+    if (const auto possible = submission_for(attack, 0);
+        !possible && possible.error().fault == Fault::not_found) {
+      found.skipped = possible.error().what;
+      return found;
+    }
+  }
+  const unsigned instance = keeper_->abilities().instance;
+  const HostState before = HostState::look(keeper_->pid(), instance);
+  const Duration cpu_before = cpu_of_instance(instance);
+
+  std::vector<Ended> ended;
+  if (with_neighbour) {
+    Neighbour neighbour(*this, [&] { loop_->stop(); });
+    neighbour.start();
+    ended = run_cells(attack, &neighbour);
+    // The one of the two that ends last stops the loop; the other may have stopped it before.
+    while (!neighbour.is_idle() && loop_->run()) {
+    }
+    found.faults.insert(found.faults.end(), neighbour.faults().begin(), neighbour.faults().end());
+    if (neighbour.median().count() > 0) {
+      found.neighbour = static_cast<double>(neighbour.median().count()) /
+                        static_cast<double>(neighbour_alone_.count());
+    }
+  } else {
+    ended = run_cells(attack, nullptr);
+  }
+
+  const Duration cpu_used =
+      cpu_before.count() < 0 ? cpu_before : cpu_of_instance(instance) - cpu_before;
+  for (const Ended& one : ended) check_result(attack, one, found);
+  const Ended& first = ended.front();
+  if (first.fault.empty()) {
+    const job::StageResult& stage = first.result.stages.back();
+    found.status = cell::outcome_name(first.result.outcome);
+    found.wall = Duration(static_cast<Duration::rep>(stage.facts.wall_us));
+    found.over = past_limit(stage);
+    if (attack.accounting) check_figures(attack, first.result, cpu_used, found);
+  }
+  const auto left = before.left_in(HostState::look(keeper_->pid(), instance));
+  for (const auto& more : {left, canaries_.faults(), log_.complaints()})
+    found.faults.insert(found.faults.end(), more.begin(), more.end());
+  return found;
+}
+
+std::vector<std::string> Runner::left_at_end() {
+  return at_start_->left_in(HostState::look(keeper_->pid(), keeper_->abilities().instance));
+}
+
+}  // namespace retort::selftest

@@ -1,0 +1,78 @@
+// Runner: an attack in its cells, a neighbour beside it, and what both must have left alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "job/job.h"
+#include "keeper/client.h"
+#include "kernel/event_loop.h"
+#include "runtime/catalogue.h"
+#include "selftest/attack.h"
+#include "selftest/host.h"
+
+namespace retort::selftest {
+
+struct CaseResult {
+  const Attack* attack = nullptr;
+  std::string skipped;              // why it could not take place here
+  std::vector<std::string> faults;  // what did not hold; empty: it did
+  std::string status;               // of the first cell
+  base::Duration wall{};            // of the first cell's last stage
+  base::Duration over{};            // past the limit that ended it, when one did
+  // The neighbour's wall time as a multiple of what it takes alone; absent without a neighbour.
+  std::optional<double> neighbour;
+
+  [[nodiscard]] bool held() const { return faults.empty(); }
+};
+
+class Runner {
+ public:
+  // Starts a keeper, plants the canaries. `catalogue` must outlive this object.
+  static base::Result<std::unique_ptr<Runner>> open(const runtime::Catalogue& catalogue);
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+  ~Runner();
+
+  // `neighbour`: with an honest job beside it.
+  CaseResult run(const Attack& attack, bool neighbour);
+  // What the whole corpus left, once everything has run.
+  std::vector<std::string> left_at_end();
+
+ private:
+  struct Ended {
+    std::string fault;  // why no job took place; empty when one did
+    job::JobResult result;
+  };
+  class Neighbour;
+
+  Runner(const runtime::Catalogue& catalogue, Canaries canaries)
+      : catalogue_(catalogue), canaries_(std::move(canaries)) {}
+  base::Status prepare();
+  base::Result<job::Submission> submission_for(const Attack& attack, unsigned place) const;
+  job::Submission neighbour_submission(std::uint64_t seed) const;
+  std::vector<Ended> run_cells(const Attack& attack, Neighbour* neighbour);
+  base::Result<base::Duration> time_neighbour_alone();
+  void check_result(const Attack& attack, const Ended& ended, CaseResult& result) const;
+  void check_figures(const Attack& attack,
+                     const job::JobResult& result,
+                     base::Duration all_cpu,
+                     CaseResult& found) const;
+
+  const runtime::Catalogue& catalogue_;
+  Canaries canaries_;
+  KernelLog log_;
+  std::unique_ptr<kernel::EventLoop> loop_;
+  std::unique_ptr<keeper::Client> keeper_;
+  std::string program_;
+  runtime::Manifest manifest_;
+  runtime::Manifest neighbour_manifest_;
+  base::Duration neighbour_alone_{};
+  std::optional<HostState> at_start_;
+};
+
+}  // namespace retort::selftest
