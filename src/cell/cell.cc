@@ -480,6 +480,9 @@ void Cell::become_reader(std::vector<std::string>& words) const {
       ::dup2(high.at(2), kCollectBundle) < 0) {
     ::_exit(1);
   }
+  // Whatever the keeper's own are, a reader has no use for them.
+  ::close(0);
+  ::close(2);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

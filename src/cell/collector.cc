@@ -7,15 +7,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cell/bundle.h"
+#include "cell/filter.h"
 #include "cell/mount_plan.h"
 #include "cell/spec.h"
 #include "kernel/credentials.h"
 #include "kernel/files.h"
+#include "kernel/process.h"
+#include "kernel/seccomp.h"
 
 namespace retort::cell {
 
@@ -28,6 +32,58 @@ namespace {
 
 constexpr std::size_t kDeepest = 64;
 constexpr std::size_t kLongestPath = 1024;
+constexpr std::size_t kAtOnce = 64U << 10U;
+
+// What the program was given, by name: a file that is still as it came is not the program's work.
+class Inputs {
+ public:
+  // Reads the bundle through. `wishes` gets the names that are to be collected.
+  Status read(std::vector<std::string>& wishes) {
+    if (::lseek(bundle_.get(), 0, SEEK_SET) != 0) return os_error("lseek", "the bundle");
+    BundleReader reader(bundle_);
+    for (;;) {
+      RETORT_TRY(RecordStart record, reader.next());
+      if (record.kind == Record::end) return {};
+      const off_t begin = ::lseek(bundle_.get(), 0, SEEK_CUR);
+      if (record.kind == Record::collect) wishes.push_back(record.name);
+      if (record.kind == Record::file)
+        files_[std::move(record.name)] = {.begin = begin, .size = record.size};
+      if (::lseek(bundle_.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
+        return os_error("lseek", "the bundle");
+    }
+  }
+
+  // Compares to the last byte: times and sizes are the program's to set.
+  [[nodiscard]] bool has(const std::string& name, const Fd& file, std::uint64_t size) const {
+    const auto found = files_.find(name);
+    if (found == files_.end() || found->second.size != size) return false;
+    std::vector<std::byte> given(kAtOnce);
+    std::vector<std::byte> now(kAtOnce);
+    for (std::uint64_t at = 0; at < size;) {
+      const std::size_t wanted = std::min<std::uint64_t>(size - at, kAtOnce);
+      const auto offset = static_cast<off_t>(at);
+      const ssize_t count = ::pread(file.get(), now.data(), wanted, offset);
+      if (count <= 0 ||
+          ::pread(bundle_.get(),
+                  given.data(),
+                  static_cast<std::size_t>(count),
+                  found->second.begin + offset) != count ||
+          !std::equal(now.begin(), now.begin() + count, given.begin())) {
+        return false;
+      }
+      at += static_cast<std::uint64_t>(count);
+    }
+    return true;
+  }
+
+ private:
+  struct Place {
+    off_t begin = 0;
+    std::uint64_t size = 0;
+  };
+  Fd bundle_{kCollectBundle};
+  std::map<std::string, Place> files_;
+};
 
 class Collector {
  public:
@@ -42,25 +98,13 @@ class Collector {
       return writer_.end();
     }
     box_ = std::move(*box);
-    RETORT_TRY(const auto wanted, read_wishes());
+    std::vector<std::string> wanted;
+    RETORT_CHECK(inputs_.read(wanted));
     for (const std::string& name : wanted) RETORT_CHECK(collect(name));
     return writer_.end();
   }
 
  private:
-  Result<std::vector<std::string>> read_wishes() {
-    if (::lseek(bundle_.get(), 0, SEEK_SET) != 0) return os_error("lseek", "the bundle");
-    BundleReader reader(bundle_);
-    std::vector<std::string> names;
-    for (;;) {
-      RETORT_TRY(const RecordStart record, reader.next());
-      if (record.kind == Record::end) return names;
-      if (record.kind == Record::collect) names.push_back(record.name);
-      if (::lseek(bundle_.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
-        return os_error("lseek", "the bundle");
-    }
-  }
-
   // Whatever `name` is: files are sent, folders are walked without recursion, all else is refused
   // with its reason.
   Status collect(const std::string& first) {
@@ -98,13 +142,14 @@ class Collector {
     // A second name of one file would be sent, and counted, twice.
     if (info.st_nlink != 1) return refuse(name, "has more than one link");
     const auto size = static_cast<std::uint64_t>(info.st_size);
-    if (size > bytes_left_) return refuse(name, "larger than what may be collected");
     const auto file =
         kernel::open_beneath(box_, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (!file) return refuse(name, reason_of(file.error().os_errno));
+    if (inputs_.has(name, *file, size)) return {};
+    if (size > bytes_left_) return refuse(name, "larger than what may be collected");
     bytes_left_ -= size;
     RETORT_CHECK(writer_.begin(Record::file, name, size, info.st_mode & 0111U));
-    std::vector<std::byte> buffer(64U << 10U);
+    std::vector<std::byte> buffer(kAtOnce);
     for (std::uint64_t left = size; left > 0;) {
       const std::size_t wanted = std::min<std::uint64_t>(left, buffer.size());
       RETORT_TRY(const std::size_t count,
@@ -163,7 +208,7 @@ class Collector {
   }
 
   Fd folder_{kCollectFolder};
-  Fd bundle_{kCollectBundle};
+  Inputs inputs_;
   Fd out_{1};
   Fd box_;
   BundleWriter writer_{out_};
@@ -178,10 +223,19 @@ namespace {
 
 // A hostile tree must not make the walk endless.
 constexpr std::size_t kMostMeasured = 100'000;
+constexpr std::uint64_t kMostSeconds = 60;
+constexpr std::uint64_t kMostDescriptors = 32;
 
-// RLIMIT_FSIZE lets no write go past it, so a file that was filled has exactly that size; what came
-// with the job may be larger.
-bool has_file_of(const Fd& folder, std::uint64_t bytes) {
+bool is_input(const Fd& folder, const std::string& path, std::uint64_t size, const Inputs& inputs) {
+  constexpr std::string_view kBoxFolder = "box/";
+  if (!path.starts_with(kBoxFolder)) return false;
+  const auto file = kernel::open_beneath(folder, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  return file && inputs.has(path.substr(kBoxFolder.size()), *file, size);
+}
+
+// RLIMIT_FSIZE lets no write go past it, so a file that was filled has exactly that size. What came
+// with the job may have it as well, and is no fault of the program's.
+bool has_file_of(const Fd& folder, std::uint64_t bytes, const Inputs& inputs) {
   std::vector<std::string> waiting;
   for (const ScratchFolder& scratch : scratch_folders()) waiting.emplace_back(scratch.name);
   for (std::size_t seen = 0; !waiting.empty() && seen < kMostMeasured; ++seen) {
@@ -197,7 +251,10 @@ bool has_file_of(const Fd& folder, std::uint64_t bytes) {
       if (below == "." || below == ".." ||
           ::fstatat(number, below.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
         continue;
-      if (S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) == bytes) return true;
+      if (S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) == bytes &&
+          !is_input(folder, name + "/" + below, bytes, inputs)) {
+        return true;
+      }
       if (S_ISDIR(info.st_mode) && waiting.size() < kMostMeasured)
         waiting.push_back(name + "/" + below);
     }
@@ -207,13 +264,31 @@ bool has_file_of(const Fd& folder, std::uint64_t bytes) {
 
 }  // namespace
 
+namespace {
+
+// Nothing of a stranger's runs here, but a stranger's tree is read: less is needed than the keeper
+// left us.
+Status confine() {
+  RETORT_CHECK(kernel::hide_from_peers());
+  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_FSIZE, 0));
+  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_CPU, kMostSeconds));
+  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_NOFILE, kMostDescriptors));
+  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_NPROC, 0));
+  return kernel::load_filter(reader_filter());
+}
+
+}  // namespace
+
 int run_measure(std::uint64_t bytes) {
-  if (!kernel::hide_from_peers()) return 1;
-  return has_file_of(Fd(kCollectFolder), bytes) ? kFoundLarge : 0;
+  if (!confine()) return 1;
+  Inputs inputs;
+  std::vector<std::string> wishes;
+  if (!inputs.read(wishes)) return 1;
+  return has_file_of(Fd(kCollectFolder), bytes, inputs) ? kFoundLarge : 0;
 }
 
 int run_collector(std::uint64_t most_bytes, std::uint64_t most_entries) {
-  if (!kernel::hide_from_peers()) return 1;
+  if (!confine()) return 1;
   return Collector(most_bytes, most_entries).run() ? 0 : 1;
 }
 

@@ -17,4 +17,16 @@ std::span<const sock_filter> filter_for(Network network, std::uint32_t add_ons) 
   return kFilters.at(index);
 }
 
+std::span<const sock_filter> keeper_filter() {
+  return kKeeperFilter;
+}
+
+std::span<const sock_filter> init_filter() {
+  return kInitFilter;
+}
+
+std::span<const sock_filter> reader_filter() {
+  return kReaderFilter;
+}
+
 }  // namespace retort::cell

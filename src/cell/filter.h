@@ -16,4 +16,10 @@ constexpr std::uint32_t kAllAddOns = kPtrace | kInotify;
 
 std::span<const sock_filter> filter_for(Network network, std::uint32_t add_ons);
 
+// Those of Retort's own processes, to be loaded when they have set themselves up. The keeper's is
+// inherited by its cells: it lets through what they may do.
+std::span<const sock_filter> keeper_filter();
+std::span<const sock_filter> init_filter();
+std::span<const sock_filter> reader_filter();
+
 }  // namespace retort::cell

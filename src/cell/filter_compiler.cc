@@ -1,7 +1,8 @@
 // Filter compiler: turns the table of filter_rules.h into BPF, once, when Retort is built.
 //
-// usage: make-filters OUTPUT    writes one C++ array a profile combination, for filter.cc to
-// include
+// usage: make-filters OUTPUT [lenient]    writes one C++ array a profile combination, and one for
+// each of Retort's own processes, for filter.cc to include. lenient: the own processes may do
+// everything, for builds whose sanitizers need more than they.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <seccomp.h>
@@ -27,6 +28,7 @@ using retort::cell::Answer;
 using retort::cell::Compare;
 using retort::cell::Condition;
 using retort::cell::Group;
+using retort::cell::Own;
 using retort::cell::Profile;
 using retort::cell::Rule;
 
@@ -98,6 +100,17 @@ void add_rule(scmp_filter_ctx filter,
   }
 }
 
+std::vector<sock_filter> exported(scmp_filter_ctx filter) {
+  const retort::base::Fd memory(::memfd_create("filter", MFD_CLOEXEC));
+  if (seccomp_export_bpf(filter, memory.get()) != 0) die("seccomp_export_bpf");
+  seccomp_release(filter);
+  const off_t size = ::lseek(memory.get(), 0, SEEK_END);
+  std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
+  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
+    die("pread");
+  return program;
+}
+
 std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
   if (filter == nullptr) die("seccomp_init");
@@ -121,20 +134,49 @@ std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
       add_rule(filter, SCMP_ACT_ERRNO(static_cast<std::uint16_t>(group.error)), rule, allowed);
     }
   }
-  const retort::base::Fd memory(::memfd_create("filter", MFD_CLOEXEC));
-  if (seccomp_export_bpf(filter, memory.get()) != 0) die("seccomp_export_bpf");
-  seccomp_release(filter);
-  const off_t size = ::lseek(memory.get(), 0, SEEK_END);
-  std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
-    die("pread");
-  return program;
+  return exported(filter);
+}
+
+// Retort's own processes are known to the call: what they never do ends them.
+std::vector<sock_filter> compile_own(Own process, bool lenient) {
+  const std::uint32_t otherwise = lenient ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+  // A program in a cell must get its own filter's answer, not the keeper's.
+  const std::uint32_t inherited =
+      process == Own::keeper && !lenient ? SCMP_ACT_ERRNO(ENOSYS) : otherwise;
+  scmp_filter_ctx filter = seccomp_init(inherited);
+  if (filter == nullptr) die("seccomp_init");
+  seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  std::set<std::string> calls;
+  for (const std::string& call : words(retort::cell::own_calls(process))) calls.insert(call);
+  for (const Group& group : retort::cell::filter_rules()) {
+    if (process != Own::keeper || group.answer != Answer::allow) continue;
+    for (const Rule& rule : group.rules) {
+      for (const std::string& call : words(rule.calls)) calls.insert(call);
+    }
+  }
+  if (!lenient) {
+    for (const std::string& call : calls) add(filter, SCMP_ACT_ALLOW, call, {});
+  }
+  return exported(filter);
+}
+
+void write_array(std::ostream& out,
+                 const std::string& name,
+                 const std::vector<sock_filter>& program) {
+  out << "constexpr sock_filter " << name << "[] = {\n";
+  for (const sock_filter& step : program) {
+    out << "{" << step.code << "," << unsigned{step.jt} << "," << unsigned{step.jf} << "," << step.k
+        << "U},\n";
+  }
+  out << "};\n";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) die("usage: make-filters OUTPUT");
+  const bool lenient = argc == 3 && std::string(argv[2]) == "lenient";
+  if (argc != 2 && !lenient) die("usage: make-filters OUTPUT [lenient]");
   std::ofstream out(argv[1]);
   // Index: bit 0 loopback, bit 1 ptrace, bit 2 inotify, as filter.cc computes it.
   for (unsigned index = 0; index < 8; ++index) {
@@ -142,12 +184,12 @@ int main(int argc, char** argv) {
     if ((index & 1U) != 0) profiles.insert(Profile::loopback);
     if ((index & 2U) != 0) profiles.insert(Profile::ptrace);
     if ((index & 4U) != 0) profiles.insert(Profile::inotify);
-    out << "constexpr sock_filter kFilter" << index << "[] = {\n";
-    for (const sock_filter& step : compile(profiles)) {
-      out << "{" << step.code << "," << unsigned{step.jt} << "," << unsigned{step.jf} << ","
-          << step.k << "U},\n";
-    }
-    out << "};\n";
+    write_array(out, "kFilter" + std::to_string(index), compile(profiles));
+  }
+  for (const auto& [process, name] : {std::pair{Own::keeper, "kKeeperFilter"},
+                                      {Own::init, "kInitFilter"},
+                                      {Own::reader, "kReaderFilter"}}) {
+    write_array(out, name, compile_own(process, lenient));
   }
   out.close();
   return out ? 0 : 1;

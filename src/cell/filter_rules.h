@@ -51,4 +51,13 @@ struct Group {
 
 std::span<const Group> filter_rules();
 
+// Retort's own processes, from when they have set themselves up: what each still does. Any other
+// call ends it.
+enum class Own : std::uint8_t {
+  keeper,  // its cells inherit this filter: what they may do is added to the list
+  init,    // once the program's process is made
+  reader,  // of what a program left behind
+};
+std::string_view own_calls(Own process);
+
 }  // namespace retort::cell

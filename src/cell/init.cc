@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "cell/filter.h"
 #include "cell/mount_plan.h"
 #include "cell/program.h"
 #include "cell/spec.h"
@@ -25,6 +26,7 @@
 #include "kernel/mounts.h"
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
+#include "kernel/seccomp.h"
 #include "kernel/socket.h"
 
 namespace retort::cell {
@@ -151,6 +153,7 @@ class Init {
     for (const int stream : {0, 1, 2}) ::close(stream);
     must(kernel::drop_all_capabilities(), Step::capabilities, 1);
     must(kernel::forbid_new_privileges(), Step::no_new_privileges, 1);
+    must(kernel::load_filter(init_filter()), Step::filter, 1);
 
     Report report;
     const auto count = kernel::read_full(report_, std::as_writable_bytes(std::span(&report, 1)));

@@ -310,7 +310,7 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
 
   std::vector<job::OutputFile> files;
   if (result.files.is_open()) {
-    files = job::write_output_files(result.files, job.submission().files, prepared.output_folder);
+    files = job::write_output_files(result.files, prepared.output_folder);
   }
   if (options.json) {
     std::puts(text::pretty(job::to_json(result, manifest.id, files)).c_str());

@@ -36,21 +36,6 @@ Result<Fd> open_parent(const Fd& root, std::string& name) {
   return folder;
 }
 
-// A file as large as the input of its name, with the same bytes, is that input.
-Result<bool> is_unchanged(const Fd& collected,
-                          const cell::RecordStart& record,
-                          const std::vector<SourceFile>& inputs) {
-  const auto input = std::ranges::find(inputs, record.name, &SourceFile::name);
-  if (input == inputs.end() || input->content.size() != record.size) return false;
-  const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
-  std::string content(record.size, '\0');
-  RETORT_TRY(const std::size_t count,
-             kernel::read_full(collected, std::as_writable_bytes(std::span(content))));
-  if (count == content.size() && content == input->content) return true;
-  if (::lseek(collected.get(), begin, SEEK_SET) < 0) return base::os_error("lseek", "");
-  return false;
-}
-
 // Writes one file; an Error is a reason for that file alone.
 Status write_file(const Fd& root, cell::BundleReader& reader, const cell::RecordStart& record) {
   RETORT_CHECK(runtime::validate_file_name(record.name));
@@ -76,7 +61,6 @@ Status write_file(const Fd& root, cell::BundleReader& reader, const cell::Record
 // The next entry; nothing at the end. An Error means that the bundle breaks off here.
 Result<std::optional<OutputFile>> next_entry(const Fd& collected,
                                              cell::BundleReader& reader,
-                                             const std::vector<SourceFile>& inputs,
                                              const Fd& root) {
   for (;;) {
     RETORT_TRY(const cell::RecordStart record, reader.next());
@@ -87,28 +71,22 @@ Result<std::optional<OutputFile>> next_entry(const Fd& collected,
       return std::optional(file);
     }
     const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
-    RETORT_TRY(const bool unchanged, is_unchanged(collected, record, inputs));
-    if (!unchanged) {
-      if (auto written = write_file(root, reader, record); !written)
-        file.refused = written.error().what;
-    }
+    if (auto written = write_file(root, reader, record); !written)
+      file.refused = written.error().what;
     if (::lseek(collected.get(), begin + static_cast<off_t>(record.size), SEEK_SET) < 0) {
       return base::os_error("lseek", "");
     }
-    if (!unchanged && (record.kind == cell::Record::file || !file.refused.empty()))
-      return std::optional(file);
+    if (record.kind == cell::Record::file || !file.refused.empty()) return std::optional(file);
   }
 }
 
 }  // namespace
 
-std::vector<OutputFile> write_output_files(const Fd& collected,
-                                           const std::vector<SourceFile>& inputs,
-                                           const Fd& folder) {
+std::vector<OutputFile> write_output_files(const Fd& collected, const Fd& folder) {
   std::vector<OutputFile> files;
   cell::BundleReader reader(collected);
   for (;;) {
-    auto entry = next_entry(collected, reader, inputs, folder);
+    auto entry = next_entry(collected, reader, folder);
     if (!entry) {
       files.push_back(
           {.name = ".", .size = 0, .refused = "the collection broke off: " + entry.error().what});

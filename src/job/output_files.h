@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "job/job.h"
 
 namespace retort::job {
 
@@ -18,12 +17,10 @@ struct OutputFile {
   std::string refused;  // why it was not taken; empty when it was
 };
 
-// Writes every file of `collected` that is not an input left as it was into `folder`; a file of the
-// same name there is replaced. Names come from a stranger: nothing is written outside the folder,
-// through a link, or into anything but a file. What cannot be written is listed as refused, and so
-// is the rest of a collection that broke off.
-std::vector<OutputFile> write_output_files(const base::Fd& collected,
-                                           const std::vector<SourceFile>& inputs,
-                                           const base::Fd& folder);
+// Writes every file of `collected` into `folder`; a file of the same name there is replaced. Names
+// come from a stranger: nothing is written outside the folder, through a link, or into anything but
+// a file. What cannot be written is listed as refused, and so is the rest of a collection that
+// broke off.
+std::vector<OutputFile> write_output_files(const base::Fd& collected, const base::Fd& folder);
 
 }  // namespace retort::job

@@ -2,6 +2,7 @@
 #include "keeper/keeper.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/random.h>
@@ -24,9 +25,11 @@
 #include "keeper/frames.h"
 #include "keeper/instance.h"
 #include "keeper/user_namespace.h"
+#include "kernel/credentials.h"
 #include "kernel/event_loop.h"
 #include "kernel/files.h"
 #include "kernel/mounts.h"
+#include "kernel/seccomp.h"
 #include "kernel/socket.h"
 
 namespace retort::keeper {
@@ -41,6 +44,11 @@ using base::Status;
 namespace {
 
 constexpr std::size_t kMostCells = 1024;
+// What it takes to make a cell and to end it: its pipes and ids are given to it, its namespaces
+// made, its processes killed, its collector loses the rest (SETPCAP), and its group is removed from
+// a hierarchy whose root may be closed to writing (DAC_OVERRIDE).
+constexpr std::array kCapabilities = {
+    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_ADMIN};
 constexpr std::uint32_t kGroupLimits = 1U << static_cast<unsigned>(cell::Limit::cpu_time) |
                                        1U << static_cast<unsigned>(cell::Limit::memory) |
                                        1U << static_cast<unsigned>(cell::Limit::processes);
@@ -81,7 +89,8 @@ class Keeper {
     RETORT_TRY(init_, open_init());
     RETORT_TRY(ids_, acquire_ids(instance_->number()));
     RETORT_CHECK(make_template());
-    return ids_.count == 0 ? Status() : choose_first_id();
+    if (ids_.count != 0) RETORT_CHECK(choose_first_id());
+    return give_up_the_rest();
   }
 
   Status run() {
@@ -108,6 +117,14 @@ class Keeper {
     std::vector<std::byte> bytes;
     std::vector<Fd> descriptors;
   };
+
+  // From here on it only makes and ends cells. In a user namespace of its own, where an ordinary
+  // user's keeper is, every capability is one over that user's things only, and one more is wanted
+  // (SETFCAP, to map the user's own id).
+  Status give_up_the_rest() const {
+    if (!ids_.own_namespace) RETORT_CHECK(kernel::keep_only_capabilities(kCapabilities));
+    return kernel::load_filter(cell::keeper_filter());
+  }
 
   Status make_template() {
     if (::unshare(CLONE_NEWNS) != 0) {

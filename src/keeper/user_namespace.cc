@@ -168,7 +168,8 @@ Result<IdBlock> acquire_ids(unsigned instance) {
     if (mapped) {
       // Ids change with the map: become 0 inside, which every later step takes for granted.
       if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return os_error("setresuid", "0");
-      return IdBlock{.first = 1 + instance * kUserBlock, .count = kUserBlock};
+      return IdBlock{
+          .first = 1 + instance * kUserBlock, .count = kUserBlock, .own_namespace = true};
     }
     return Error{Fault::denied,
                  "newuidmap refused the ids of /etc/subuid and /etc/subgid; see subuid(5)",
@@ -177,7 +178,7 @@ Result<IdBlock> acquire_ids(unsigned instance) {
   if (::unshare(CLONE_NEWUSER) != 0) return explain(os_error("unshare", "CLONE_NEWUSER"));
   RETORT_CHECK(map_own_id(user, group));
   if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return os_error("setresuid", "0");
-  return IdBlock{};
+  return IdBlock{.own_namespace = true};
 }
 
 }  // namespace retort::keeper

@@ -8,7 +8,8 @@ namespace retort::keeper {
 // The ids that the keeper may give to cells, as its own namespace sees them.
 struct IdBlock {
   unsigned first = 0;
-  unsigned count = 0;  // 0: none; cells run under the keeper's own id
+  unsigned count = 0;          // 0: none; cells run under the keeper's own id
+  bool own_namespace = false;  // the keeper has entered a user namespace of its own
 };
 
 // For root: ids above all that Debian and systemd hand out, a block for each instance. For others:

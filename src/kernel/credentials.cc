@@ -67,6 +67,29 @@ Status drop_all_capabilities() {
   return set_capabilities({});
 }
 
+Status keep_only_capabilities(std::span<const int> kept) {
+  std::array<__user_cap_data_struct, 2> sets{};
+  RETORT_CHECK(get_capabilities(sets));
+  std::array<std::uint32_t, 2> wanted{};
+  for (const int capability : kept)
+    wanted.at(static_cast<std::size_t>(capability) / 32) |=
+        1U << (static_cast<unsigned>(capability) % 32);
+  for (int capability = 0; capability < kMostCapabilities; ++capability) {
+    const auto place = static_cast<std::size_t>(capability) / 32;
+    if ((wanted.at(place) >> (static_cast<unsigned>(capability) % 32) & 1U) != 0) continue;
+    const int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (held < 0) break;  // past the last that this kernel knows
+    if (held > 0 && ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+      return os_error("prctl", "PR_CAPBSET_DROP");
+  }
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    sets.at(i).permitted &= wanted.at(i);
+    sets.at(i).effective = sets.at(i).permitted;
+    sets.at(i).inheritable = 0;
+  }
+  return set_capabilities(sets);
+}
+
 Status become(uid_t user, gid_t group) {
   // EPERM where the user namespace was made without privilege: there setgroups is denied for good
   // (user_namespaces(7)).

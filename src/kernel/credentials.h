@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <span>
+
 #include "base/error.h"
 
 namespace retort::kernel {
@@ -16,6 +18,10 @@ Status keep_capabilities_over_exec();
 // No capability in any set, and no way to one: bounding and ambient sets empty, securebits locked.
 // The ids must be final, since CAP_SETUID goes as well.
 Status drop_all_capabilities();
+
+// No capability but these, here and in whatever this process starts (a new user namespace of its
+// own gives its first process all of them, there).
+Status keep_only_capabilities(std::span<const int> kept);
 
 // Real, effective and saved ids at once; supplementary groups go first where the namespace lets us.
 Status become(uid_t user, gid_t group);

@@ -97,6 +97,46 @@ TEST_F(IsolationTest, TheAgeOfTheMachineIsNotToBeSeen) {
   EXPECT_EQ(lines.at(2), "ENOENT");  // /proc/uptime
 }
 
+// ---- What runs beside it. ----
+
+// One line of /proc/PID/status, without its key.
+std::string status_of(pid_t pid, const std::string& key) {
+  const auto status = kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/status");
+  for (const std::string& line : lines_of(status.value_or(std::string()))) {
+    if (line.starts_with(key + ":\t")) return line.substr(key.size() + 2);
+  }
+  return {};
+}
+
+TEST_F(IsolationTest, TheKeeperKeepsNoMoreThanSecuritySays) {
+  // CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN: SECURITY.md, "Privilege".
+  constexpr auto* kMask = "00000000002001e3";
+  for (const char* set : {"CapPrm", "CapEff", "CapBnd"})
+    EXPECT_EQ(status_of(keeper().pid(), set), kMask) << set;
+  EXPECT_EQ(status_of(keeper().pid(), "CapInh"), "0000000000000000");
+  EXPECT_EQ(status_of(keeper().pid(), "Seccomp"), "2");
+}
+
+TEST_F(IsolationTest, InitHasNoCapabilityAndAFilterOfItsOwn) {
+  std::map<std::string, std::string> seen;
+  run_many({{.args = {"sleep", "30000"}}}, [&] {
+    for (const HostProcess& process : cell_processes()) {
+      if (process.command != "retort-init" || process.parent != keeper().pid()) continue;
+      // It has not yet executed a thing while the program is not there.
+      if (cell_processes().size() < 2) continue;
+      for (const char* key : {"CapEff", "CapPrm", "CapBnd", "NoNewPrivs", "Seccomp_filters"})
+        seen[key] = status_of(process.pid, key);
+    }
+    return seen["Seccomp_filters"] == "2";
+  });
+  EXPECT_EQ(seen,
+            (std::map<std::string, std::string>{{"CapEff", "0000000000000000"},
+                                                {"CapPrm", "0000000000000000"},
+                                                {"CapBnd", "0000000000000000"},
+                                                {"NoNewPrivs", "1"},
+                                                {"Seccomp_filters", "2"}}));
+}
+
 // ---- What it sees of files. ----
 
 TEST_F(IsolationTest, TheRootHoldsWhatAProgramNeedsAndNothingElse) {

@@ -304,6 +304,18 @@ TEST_F(LimitsTest, SubmittedFilesOverFileSizeAreNotTheProgramsDoing) {
   EXPECT_EQ(limits_hit_of(result), Words{});
 }
 
+TEST_F(LimitsTest, ASubmittedFileOfExactlyFileSizeIsNotTheProgramsDoing) {
+  Limits limits = roomy_limits();
+  limits.file_size = 4_KiB;
+  const std::string text(limits.file_size.bytes(), 'x');
+  ProbeCall call{.args = {"exit", "0"}, .limits = limits};
+  call.files = {{.name = "input", .content = text}};
+  EXPECT_EQ(limits_hit_of(run_probe(call)), Words{});
+  // What it writes over it is.
+  call.args = {"write-file", "input", std::to_string(text.size())};
+  EXPECT_EQ(limits_hit_of(run_probe(call)), Words{"file_size"});
+}
+
 using EveryWritableFolder = CellTestWith<const char*>;
 
 INSTANTIATE_TEST_SUITE_P(Folders,

@@ -112,24 +112,25 @@ def test_privileged_programs_load_nothing(program):
 # What the four lowest layers hold that is not in the keeper: the client's side, retort-init and the collector (which
 # have no privilege on the host), the filter's compiler, probes, the verdict.
 NOT_IN_THE_KEEPER = {
-    "client", "init", "program", "collector", "bundle", "mount_plan", "filter", "filter_rules", "filter_compiler",
-    "probe", "verdict", "bytes", "seccomp", "landlock",
+    "client", "init", "program", "collector", "bundle", "mount_plan", "filter_rules", "filter_compiler",
+    "probe", "verdict", "bytes", "landlock", "own_filter_rules",
 }  # fmt: skip
 
 
 def test_the_keeper_is_small():
-    """The lines that run with privilege. A larger number is a decision: change it here, and say why in the commit."""
+    """The lines that run with privilege. A larger number is a decision: change it in SECURITY.md, and say why in the commit."""
+    bound = int(re.search(r"under ([0-9,]+) lines of code", (ROOT / "SECURITY.md").read_text()).group(1).replace(",", ""))
     code = 0
     for path in sources("src/base", "src/kernel", "src/cell", "src/keeper"):
         if path.name.endswith("_test.cc") or path.stem in NOT_IN_THE_KEEPER:
             continue
         code += sum(1 for line in path.read_text().splitlines() if line.strip() and not line.strip().startswith("//"))
-    assert code <= 3600, f"{code} lines of code"
+    assert bound - 200 < code <= bound, f"{code} lines of code, and SECURITY.md says under {bound}"
 
 
 def test_what_is_said_not_to_be_in_the_keeper_is_not_in_it():
     symbols = subprocess.run(["nm", "-C", BIN / "retort-keeper"], capture_output=True, text=True, check=True).stdout
-    for foreign in ("cell::run_init", "cell::run_collector", "cell::judge", "keeper::Client", "cell::BundleReader", "load_filter", "restrict_with_landlock"):
+    for foreign in ("cell::run_init", "cell::run_collector", "cell::judge", "keeper::Client", "cell::BundleReader", "restrict_with_landlock"):
         assert foreign not in symbols
 
 
