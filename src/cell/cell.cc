@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "base/weaken.h"
 #include "kernel/credentials.h"
 #include "kernel/namespaces.h"
 #include "kernel/socket.h"
@@ -35,6 +36,42 @@ constexpr Duration kReaderTime{60'000'000};  // a client that takes nothing must
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
+std::uint64_t namespaces() {
+  std::uint64_t all = kNamespaces;
+  if (base::weakened("namespace:net")) all &= ~std::uint64_t{CLONE_NEWNET};
+  if (base::weakened("namespace:ipc")) all &= ~std::uint64_t{CLONE_NEWIPC};
+  if (base::weakened("namespace:uts")) all &= ~std::uint64_t{CLONE_NEWUTS};
+  return all;
+}
+
+// Test-only: four times as much of the limit that is to be weakened.
+Limits weaken(Limits limits) {
+  constexpr unsigned kTimes = 4;
+  const auto more = [](ByteSize size) { return ByteSize::of_bytes(size.bytes() * kTimes); };
+  if (base::weakened("limit:cpu_time")) limits.cpu_time *= kTimes;
+  if (base::weakened("limit:wall_time")) limits.wall_time *= kTimes;
+  if (base::weakened("limit:memory")) limits.memory = more(limits.memory);
+  if (base::weakened("limit:processes")) limits.processes *= kTimes;
+  if (base::weakened("limit:disk")) limits.disk = more(limits.disk);
+  if (base::weakened("limit:disk_inodes")) limits.disk_inodes *= kTimes;
+  return limits;
+}
+
+// What a stranger may see of the keeper's environment: nothing, and in a weakened build what it is
+// to leave out.
+std::vector<std::string> environment() {
+  if constexpr (base::kWeakenedBuild)
+    return {"RETORT_WEAKEN=" + std::string(base::weakened_names())};
+  return {};
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> all;
+  for (std::string& word : words) all.push_back(word.data());
+  all.push_back(nullptr);
+  return all;
+}
+
 }  // namespace
 
 Cell::Cell(const Host& host,
@@ -51,6 +88,7 @@ Cell::Cell(const Host& host,
       finished_(std::move(finished)),
       requested_at_(monotonic_now()) {
   facts_.unenforced = request.unenforced;
+  if (base::kWeakenedBuild) request_.limits = weaken(request.limits);
 }
 
 Result<std::unique_ptr<Cell>> Cell::start(const Host& host,
@@ -101,7 +139,7 @@ Status Cell::begin() {
     const kernel::GroupLimits limits{.memory = request_.limits.memory,
                                      .processes = request_.limits.processes + 1};  // retort-init
     RETORT_TRY(group_, host_.groups->make(name_, limits));
-    if (group_->memory_event() >= 0) {
+    if (group_->memory_event() >= 0 && !base::weakened("kill:out-of-memory")) {
       RETORT_CHECK(
           host_.loop.watch(group_->memory_event(), EPOLLIN, [this](auto) { kill(Cause::memory); }));
     }
@@ -133,7 +171,7 @@ Status Cell::spawn_init() {
   facts_.step = Step::clone;
   RETORT_TRY(auto sockets, kernel::make_socket_pair());
   RETORT_TRY(auto mapped, kernel::make_pipe());
-  RETORT_TRY(init_, kernel::fork_child(kNamespaces, group_ ? group_->birth_directory() : -1));
+  RETORT_TRY(init_, kernel::fork_child(namespaces(), group_ ? group_->birth_directory() : -1));
   if (init_.pid == 0) become_init(sockets, mapped);
 
   socket_ = std::move(sockets.ours);
@@ -223,10 +261,9 @@ void Cell::become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const 
     if (::dup2(high_streams.at(static_cast<std::size_t>(i)), i) < 0) die(Step::start_init, errno);
   }
   if (::dup2(high_socket, kInitSocket) < 0) die(Step::start_init, errno);
-  char name[] = "retort-init";
-  char* const arguments[] = {name, nullptr};
-  char* const variables[] = {nullptr};
-  ::execveat(high_init, "", arguments, variables, AT_EMPTY_PATH);
+  std::vector<std::string> words = {"retort-init"};
+  std::vector<std::string> variables = environment();
+  ::execveat(high_init, "", pointers(words).data(), pointers(variables).data(), AT_EMPTY_PATH);
   die(Step::start_init, errno);
   ::_exit(1);
 }
@@ -462,7 +499,8 @@ void Cell::become_reader(std::vector<std::string>& words) const {
   const auto must = [](const Status& status) {
     if (!status) ::_exit(1);
   };
-  if (!ids_.single) must(kernel::become(ids_.first + 1, ids_.first + 1));
+  if (!ids_.single && !base::weakened("collector:id"))
+    must(kernel::become(ids_.first + 1, ids_.first + 1));
   must(kernel::die_with_parent());
   must(kernel::drop_all_capabilities());
   must(kernel::forbid_new_privileges());
@@ -483,11 +521,8 @@ void Cell::become_reader(std::vector<std::string>& words) const {
   // Whatever the keeper's own are, a reader has no use for them.
   ::close(0);
   ::close(2);
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  char* const variables[] = {nullptr};
-  ::execveat(high.at(3), "", arguments.data(), variables, AT_EMPTY_PATH);
+  std::vector<std::string> variables = environment();
+  ::execveat(high.at(3), "", pointers(words).data(), pointers(variables).data(), AT_EMPTY_PATH);
   ::_exit(1);
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/weaken.h"
 #include "cell/bundle.h"
 #include "cell/filter.h"
 #include "cell/mount_plan.h"
@@ -112,7 +113,7 @@ class Collector {
     while (!waiting.empty()) {
       const std::string name = std::move(waiting.back());
       waiting.pop_back();
-      const auto entry = kernel::open_beneath(box_, name, O_PATH | O_NOFOLLOW);
+      const auto entry = open(name, O_PATH);
       if (!entry && entry.error().os_errno == ENOENT && name == first)
         continue;  // not written: nothing to say
       if (!entry) {
@@ -122,12 +123,12 @@ class Collector {
       struct stat info{};
       if (::fstat(entry->get(), &info) != 0) return os_error("fstat", "");
       if (name != ".") {
-        if (entries_left_ == 0) {
+        if (entries_left_ == 0 && !base::weakened("collector:entries")) {
           return refuse(name, "too many entries; this one and all after it were not collected");
         }
-        --entries_left_;
+        entries_left_ -= std::min<std::uint64_t>(entries_left_, 1);
       }
-      if (S_ISREG(info.st_mode)) {
+      if (S_ISREG(info.st_mode) || (base::weakened("collector:kinds") && !S_ISDIR(info.st_mode))) {
         RETORT_CHECK(send_file(name, info));
       } else if (S_ISDIR(info.st_mode)) {
         RETORT_CHECK(list_folder(name, waiting));
@@ -140,14 +141,15 @@ class Collector {
 
   Status send_file(const std::string& name, const struct stat& info) {
     // A second name of one file would be sent, and counted, twice.
-    if (info.st_nlink != 1) return refuse(name, "has more than one link");
+    if (info.st_nlink != 1 && !base::weakened("collector:one-name"))
+      return refuse(name, "has more than one link");
     const auto size = static_cast<std::uint64_t>(info.st_size);
-    const auto file =
-        kernel::open_beneath(box_, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    const auto file = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return refuse(name, reason_of(file.error().os_errno));
     if (inputs_.has(name, *file, size)) return {};
-    if (size > bytes_left_) return refuse(name, "larger than what may be collected");
-    bytes_left_ -= size;
+    if (size > bytes_left_ && !base::weakened("collector:bytes"))
+      return refuse(name, "larger than what may be collected");
+    bytes_left_ -= std::min(size, bytes_left_);
     RETORT_CHECK(writer_.begin(Record::file, name, size, info.st_mode & 0111U));
     std::vector<std::byte> buffer(kAtOnce);
     for (std::uint64_t left = size; left > 0;) {
@@ -164,8 +166,8 @@ class Collector {
 
   Status list_folder(const std::string& name, std::vector<std::string>& waiting) {
     const auto depth = static_cast<std::size_t>(std::ranges::count(name, '/'));
-    if (depth >= kDeepest) return refuse(name, "too deep");
-    auto folder = kernel::open_beneath(box_, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (depth >= kDeepest && !base::weakened("collector:depth")) return refuse(name, "too deep");
+    auto folder = open(name, O_RDONLY | O_DIRECTORY);
     if (!folder) return refuse(name, reason_of(folder.error().os_errno));
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(folder->release()), ::closedir);
     if (!stream) return os_error("fdopendir", "");
@@ -180,7 +182,7 @@ class Collector {
         continue;
       }
       // The walk never holds more names than it may still send.
-      if (waiting.size() > entries_left_)
+      if (waiting.size() > entries_left_ && !base::weakened("collector:entries"))
         return refuse(name, "too many entries; not all were collected");
       waiting.push_back(path);
     }
@@ -191,6 +193,12 @@ class Collector {
     if (refusals_left_ == 0) return {};
     --refusals_left_;
     return writer_.add(Record::refused, name, why);
+  }
+
+  [[nodiscard]] Result<Fd> open(const std::string& name, int flags) const {
+    if (base::weakened("collector:links"))
+      return kernel::open_at(box_.get(), name, flags & ~O_NOFOLLOW);
+    return kernel::open_beneath(box_, name, flags | O_NOFOLLOW);
   }
 
   static std::string kind_of(mode_t mode) {

@@ -2,9 +2,19 @@
 #include "cell/filter.h"
 
 #include <array>
+#include <string_view>
+
+#include "base/weaken.h"
 
 namespace retort::cell {
 namespace {
+
+// Test-only (base/weaken.h): a filter with one part of it left out.
+struct RelaxedFilter {
+  std::string_view name;
+  std::span<const sock_filter> none;
+  std::span<const sock_filter> loopback;
+};
 
 #include "cell/filters.inc"
 
@@ -13,6 +23,12 @@ namespace {
 std::span<const sock_filter> filter_for(Network network, std::uint32_t add_ons) {
   static constexpr std::array<std::span<const sock_filter>, 8> kFilters = {
       kFilter0, kFilter1, kFilter2, kFilter3, kFilter4, kFilter5, kFilter6, kFilter7};
+#ifdef RETORT_WEAKENED
+  for (const RelaxedFilter& relaxed : kRelaxed) {
+    if (base::weakened(relaxed.name))
+      return network == Network::loopback ? relaxed.loopback : relaxed.none;
+  }
+#endif
   const unsigned index = (network == Network::loopback ? 1U : 0U) | (add_ons & kAllAddOns) << 1U;
   return kFilters.at(index);
 }

@@ -1,8 +1,9 @@
 // Filter compiler: turns the table of filter_rules.h into BPF, once, when Retort is built.
 //
-// usage: make-filters OUTPUT [lenient]    writes one C++ array a profile combination, and one for
-// each of Retort's own processes, for filter.cc to include. lenient: the own processes may do
-// everything, for builds whose sanitizers need more than they.
+// usage: make-filters OUTPUT [lenient|weak]    writes one C++ array a profile combination, and one
+// for each of Retort's own processes, for filter.cc to include. lenient: the own processes may do
+// everything, for builds whose sanitizers need more than they. weak: that, and an array for each
+// relaxation.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <seccomp.h>
@@ -30,6 +31,7 @@ using retort::cell::Condition;
 using retort::cell::Group;
 using retort::cell::Own;
 using retort::cell::Profile;
+using retort::cell::Relaxation;
 using retort::cell::Rule;
 
 [[noreturn]] void die(const std::string& what) {
@@ -39,7 +41,10 @@ using retort::cell::Rule;
 
 // Names that this libseccomp does not know yet (numbers of asm/unistd_64.h).
 int number_of(const std::string& name) {
-  static const std::map<std::string, int> kNewer = {{"fchmodat2", 452},
+  static const std::map<std::string, int> kNewer = {{"cachestat", 451},
+                                                    {"statmount", 457},
+                                                    {"listmount", 458},
+                                                    {"fchmodat2", 452},
                                                     {"map_shadow_stack", 453},
                                                     {"mseal", 462},
                                                     {"getxattrat", 464},
@@ -111,7 +116,8 @@ std::vector<sock_filter> exported(scmp_filter_ctx filter) {
   return program;
 }
 
-std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
+std::vector<sock_filter> compile(const std::set<Profile>& profiles,
+                                 const Relaxation* relaxation = nullptr) {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
   if (filter == nullptr) die("seccomp_init");
   seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -119,13 +125,21 @@ std::vector<sock_filter> compile(const std::set<Profile>& profiles) {
   // A call that is allowed whatever its arguments must not also be in a refusing group of the same
   // filter: an add-on opens what the base refuses.
   std::set<std::string> allowed;
+  if (relaxation != nullptr) {
+    for (const std::string& call : words(relaxation->calls)) {
+      allowed.insert(call);
+      add(filter, SCMP_ACT_ALLOW, call, {});
+    }
+    if (allowed.empty()) seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
+  }
+  const std::set<std::string> relaxed = allowed;
   for (const Group& group : retort::cell::filter_rules()) {
     if (group.answer != Answer::allow || !profiles.contains(group.profile)) continue;
     for (const Rule& rule : group.rules) {
       if (rule.all.empty() && rule.one_of.empty()) {
         for (const std::string& call : words(rule.calls)) allowed.insert(call);
       }
-      add_rule(filter, SCMP_ACT_ALLOW, rule, {});
+      add_rule(filter, SCMP_ACT_ALLOW, rule, relaxed);
     }
   }
   for (const Group& group : retort::cell::filter_rules()) {
@@ -172,11 +186,27 @@ void write_array(std::ostream& out,
   out << "};\n";
 }
 
+// Each as a pair, without and with the loopback profile, and a table of them all.
+void write_relaxed(std::ostream& out) {
+  std::string table = "constexpr RelaxedFilter kRelaxed[] = {\n";
+  unsigned number = 0;
+  for (const Relaxation& relaxation : retort::cell::filter_relaxations()) {
+    const std::string name = "kRelaxed" + std::to_string(number++);
+    write_array(out, name + "None", compile({Profile::base}, &relaxation));
+    write_array(out, name + "Loopback", compile({Profile::base, Profile::loopback}, &relaxation));
+    table += "{\"filter:" + std::string(relaxation.name) + "\", " + name + "None, " + name +
+             "Loopback},\n";
+  }
+  out << table << "};\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool lenient = argc == 3 && std::string(argv[2]) == "lenient";
-  if (argc != 2 && !lenient) die("usage: make-filters OUTPUT [lenient]");
+  const std::string mode = argc == 3 ? argv[2] : "";
+  const bool weak = mode == "weak";
+  const bool lenient = mode == "lenient" || weak;
+  if (argc != 2 && !lenient) die("usage: make-filters OUTPUT [lenient|weak]");
   std::ofstream out(argv[1]);
   // Index: bit 0 loopback, bit 1 ptrace, bit 2 inotify, as filter.cc computes it.
   for (unsigned index = 0; index < 8; ++index) {
@@ -191,6 +221,7 @@ int main(int argc, char** argv) {
                                       {Own::reader, "kReaderFilter"}}) {
     write_array(out, name, compile_own(process, lenient));
   }
+  if (weak) write_relaxed(out);
   out.close();
   return out ? 0 : 1;
 }

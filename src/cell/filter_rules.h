@@ -60,4 +60,12 @@ enum class Own : std::uint8_t {
 };
 std::string_view own_calls(Own process);
 
+// Test-only: "filter:NAME" of a weakened build allows these calls. Without any: it lets foreign
+// system-call interfaces be.
+struct Relaxation {
+  std::string_view name;
+  std::string_view calls;
+};
+std::span<const Relaxation> filter_relaxations();
+
 }  // namespace retort::cell

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/weaken.h"
 #include "cell/bundle.h"
 #include "cell/filter.h"
 #include "cell/mount_plan.h"
@@ -129,6 +130,7 @@ kernel::LandlockRules landlock_rules(const InitSpec& spec, const Fd& queues) {
 struct ResourceLimit {
   __rlimit_resource resource;
   std::uint64_t value;
+  std::string_view name;
 };
 
 // A limit that the keeper's own hard limit is already below stays there: only less can ever be had.
@@ -146,7 +148,8 @@ void become_program(const InitSpec& spec,
                     const Fd& start,
                     const Fd& report) {
   if (::setsid() < 0) die(report, Step::session, errno);
-  must(kernel::become(spec.program_id, spec.program_id), report, Step::program_ids);
+  const unsigned id = base::weakened("ids:program") ? spec.first_id : spec.program_id;
+  must(kernel::become(id, id), report, Step::program_ids);
   ::umask(022);
 
   auto words = unpack(inherited.bundle);
@@ -158,26 +161,31 @@ void become_program(const InitSpec& spec,
       // 1 and not 0: with 0 a crash would still start the helper of a piped core_pattern, as root
       // on
       // the host (core(5)).
-      {RLIMIT_CORE, 1},
-      {RLIMIT_NOFILE, spec.open_files},
-      {RLIMIT_FSIZE, spec.file_size_bytes},
-      {RLIMIT_STACK, spec.stack_bytes},
-      {RLIMIT_CPU, spec.cpu_seconds},
-      {RLIMIT_MEMLOCK, 64U << 10U},
-      {RLIMIT_MSGQUEUE, 800U << 10U},
-      {RLIMIT_SIGPENDING, 256},
-      {RLIMIT_RTPRIO, 0},
-      {RLIMIT_NICE, 0},
+      {RLIMIT_CORE, 1, "rlimit:core"},
+      {RLIMIT_NOFILE, spec.open_files, "rlimit:open-files"},
+      {RLIMIT_FSIZE, spec.file_size_bytes, "rlimit:file-size"},
+      {RLIMIT_STACK, spec.stack_bytes, "rlimit:stack"},
+      {RLIMIT_CPU, spec.cpu_seconds, "rlimit:cpu"},
+      {RLIMIT_MEMLOCK, 64U << 10U, "rlimit:locked-memory"},
+      {RLIMIT_MSGQUEUE, 800U << 10U, "rlimit:message-queues"},
+      {RLIMIT_SIGPENDING, 256, "rlimit:pending-signals"},
+      {RLIMIT_RTPRIO, 0, "rlimit:real-time-priority"},
+      {RLIMIT_NICE, 0, "rlimit:nice"},
   };
-  if (spec.processes != 0) limits.push_back({RLIMIT_NPROC, spec.processes});
+  if (spec.processes != 0) limits.push_back({RLIMIT_NPROC, spec.processes, "rlimit:processes"});
+  if constexpr (base::kWeakenedBuild)
+    std::erase_if(limits, [](const ResourceLimit& limit) { return base::weakened(limit.name); });
   std::uint16_t index = 0;
   for (const ResourceLimit& limit : limits)
     must(lower(limit), report, Step::resource_limits, index++);
 
-  must(kernel::drop_all_capabilities(), report, Step::capabilities);
-  must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);
+  if (!base::weakened("program:capabilities"))
+    must(kernel::drop_all_capabilities(), report, Step::capabilities);
+  if (!base::weakened("program:no-new-privileges"))
+    must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);
 
-  if (const auto version = kernel::landlock_version()) {
+  const auto version = kernel::landlock_version();
+  if (version && !base::weakened("landlock")) {
     must(kernel::restrict_with_landlock(landlock_rules(spec, inherited.queues), *version),
          report,
          Step::landlock);
@@ -185,7 +193,9 @@ void become_program(const InitSpec& spec,
 
   auto arguments = pointers(words->arguments);
   auto variables = pointers(words->variables);
-  must(kernel::load_filter(filter_for(spec.network, spec.add_ons)), report, Step::filter);
+  if (!base::weakened("filter"))
+    must(kernel::load_filter(filter_for(spec.network, spec.add_ons)), report, Step::filter);
+  if (base::weakened("program:descriptors")) (void)::fcntl(inherited.bundle.get(), F_SETFD, 0);
 
   const Report ready{.step = Step::ready};
   if (::write(report.get(), &ready, sizeof ready) != sizeof ready) ::_exit(127);

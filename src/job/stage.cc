@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/weaken.h"
 #include "kernel/files.h"
 
 namespace retort::job {
@@ -14,6 +15,10 @@ using base::Fd;
 namespace {
 
 constexpr std::size_t kMostAtOnce = 1U << 20U;
+
+base::ByteSize kept_bytes(base::ByteSize limit) {
+  return base::weakened("limit:output") ? base::ByteSize::of_bytes(limit.bytes() * 4) : limit;
+}
 
 }  // namespace
 
@@ -32,9 +37,9 @@ Stage::Stage(kernel::EventLoop& loop,
       input_(loop, std::move(streams.stdin_text), streams.stdin_source),
       output_(loop,
               streams.stdout_sink,
-              order_.limits.output,
+              kept_bytes(order_.limits.output),
               [this] { --open_streams_, finish_when_complete(); }),
-      errors_(loop, streams.stderr_sink, order_.limits.output, [this] {
+      errors_(loop, streams.stderr_sink, kept_bytes(order_.limits.output), [this] {
         --open_streams_, finish_when_complete();
       }) {
   id_ = client_.run(order_,
