@@ -48,23 +48,9 @@ struct Words {
   std::vector<std::string> variables;
 };
 
-// Opens the folder that `name` lies in, making what is missing; leaves the last component in
-// `name`.
-Result<Fd> open_parent(const Fd& box, std::string& name) {
-  RETORT_TRY(Fd folder, kernel::open_beneath(box, ".", O_PATH | O_DIRECTORY));
-  for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/')) {
-    const std::string component = name.substr(0, slash);
-    RETORT_CHECK(kernel::make_directory(folder.get(), component, 0755));
-    RETORT_TRY(Fd below, kernel::open_beneath(folder, component, O_PATH | O_DIRECTORY));
-    folder = std::move(below);
-    name.erase(0, slash + 1);
-  }
-  return folder;
-}
-
 Status write_bundled_file(const Fd& box, BundleReader& reader, const RecordStart& record) {
   std::string name = record.name;
-  RETORT_TRY(const Fd folder, open_parent(box, name));
+  RETORT_TRY(const Fd folder, kernel::open_parent(box, name, 0755));
   const mode_t mode = (record.mode & S_IXUSR) != 0 ? 0755 : 0644;
   RETORT_TRY(const Fd file,
              kernel::open_beneath(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
@@ -89,7 +75,7 @@ Result<Words> unpack(const Fd& bundle) {
       }
       case Record::directory: {
         std::string name = record.name + "/";
-        RETORT_CHECK(open_parent(box, name));
+        RETORT_CHECK(kernel::open_parent(box, name, 0755));
         break;
       }
       case Record::file:

@@ -23,29 +23,16 @@ using base::Status;
 
 namespace {
 
-// The folder that `name` lies in, made where it is missing; `name` becomes its last component.
-Result<Fd> open_parent(const Fd& root, std::string& name) {
-  RETORT_TRY(Fd folder, kernel::open_beneath(root, ".", O_PATH | O_DIRECTORY));
-  for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/')) {
-    const std::string component = name.substr(0, slash);
-    RETORT_CHECK(kernel::make_directory(folder.get(), component, 0777));
-    RETORT_TRY(Fd below, kernel::open_beneath(folder, component, O_PATH | O_DIRECTORY));
-    folder = std::move(below);
-    name.erase(0, slash + 1);
-  }
-  return folder;
-}
-
 // Writes one file; an Error is a reason for that file alone.
 Status write_file(const Fd& root, cell::BundleReader& reader, const cell::RecordStart& record) {
   RETORT_CHECK(runtime::validate_file_name(record.name));
   if (record.kind == cell::Record::directory) {
     std::string name = record.name + "/";
-    RETORT_TRY(const Fd made, open_parent(root, name));
+    RETORT_TRY(const Fd made, kernel::open_parent(root, name, 0777));
     return {};
   }
   std::string name = record.name;
-  RETORT_TRY(const Fd parent, open_parent(root, name));
+  RETORT_TRY(const Fd parent, kernel::open_parent(root, name, 0777));
   const mode_t mode = (record.mode & 0111U) != 0 ? 0777 : 0666;
   // Without waiting for a reader, should a FIFO be there already; and into nothing but a file.
   constexpr int kFlags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;

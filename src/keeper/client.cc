@@ -26,11 +26,8 @@ namespace {
 constexpr int kKeeperSocket = 3;
 
 Result<std::string> keeper_path() {
-  std::string self(4096, '\0');
-  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
-  if (length < 0) return os_error("readlink", "/proc/self/exe");
-  self.resize(static_cast<std::size_t>(length));
-  std::string path = self.substr(0, self.rfind('/')) + "/retort-keeper";
+  RETORT_TRY(std::string path, kernel::program_folder());
+  path += "/retort-keeper";
   if (::access(path.c_str(), X_OK) != 0) return os_error("execute", path);
   return path;
 }

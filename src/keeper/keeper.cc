@@ -55,11 +55,8 @@ constexpr std::uint32_t kGroupLimits = 1U << static_cast<unsigned>(cell::Limit::
                                        1U << static_cast<unsigned>(cell::Limit::processes);
 
 Result<Fd> open_init() {
-  std::string self(4096, '\0');
-  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
-  if (length < 0) return os_error("readlink", "/proc/self/exe");
-  self.resize(static_cast<std::size_t>(length));
-  return kernel::open_at(AT_FDCWD, self.substr(0, self.rfind('/')) + "/retort-init", O_PATH);
+  RETORT_TRY(const auto folder, kernel::program_folder());
+  return kernel::open_at(AT_FDCWD, folder + "/retort-init", O_PATH);
 }
 
 unsigned count_processors() {

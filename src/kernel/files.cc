@@ -71,6 +71,26 @@ Status make_directory(int directory, const std::string& path, mode_t mode) {
   return {};
 }
 
+Result<Fd> open_parent(const Fd& root, std::string& name, mode_t mode) {
+  RETORT_TRY(Fd folder, open_beneath(root, ".", O_PATH | O_DIRECTORY));
+  for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/')) {
+    const std::string component = name.substr(0, slash);
+    RETORT_CHECK(make_directory(folder.get(), component, mode));
+    RETORT_TRY(Fd below, open_beneath(folder, component, O_PATH | O_DIRECTORY));
+    folder = std::move(below);
+    name.erase(0, slash + 1);
+  }
+  return folder;
+}
+
+Result<std::string> program_folder() {
+  std::string self(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
+  if (length < 0) return os_error("readlink", "/proc/self/exe");
+  self.resize(static_cast<std::size_t>(length));
+  return self.substr(0, self.rfind('/'));
+}
+
 Status write_all(const Fd& file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(file.get(), bytes.data(), bytes.size());

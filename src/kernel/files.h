@@ -41,6 +41,13 @@ Status write_file(int directory, const std::string& path, std::string_view text,
 // mkdirat(2); a directory that is there already is fine.
 Status make_directory(int directory, const std::string& path, mode_t mode);
 
+// The folder that `name`, a path below `root`, lies in, with the walk of open_beneath. Folders that
+// are missing are made with `mode`; `name` becomes its last component.
+Result<Fd> open_parent(const Fd& root, std::string& name, mode_t mode);
+
+// The folder that holds the program that this process runs.
+Result<std::string> program_folder();
+
 // All of `bytes`; a short write goes on, EINTR is retried.
 Status write_all(const Fd& file, std::span<const std::byte> bytes);
 Status write_all(const Fd& file, std::string_view text);
