@@ -59,11 +59,11 @@ Result<Fd> open_init() {
   return kernel::open_at(AT_FDCWD, folder + "/retort-init", O_PATH);
 }
 
+// Those that are online, not those that this process was given: a cell's threads may choose others
+// (sched_setaffinity is theirs to call). As many as the kernel may ever have, should it not say.
 unsigned count_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));
+  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? static_cast<unsigned>(online) : CPU_SETSIZE;
 }
 
 // Cells of one keeper need a dozen descriptors each.
