@@ -106,7 +106,7 @@ Result<std::unique_ptr<Cell>> Cell::start(const Host& host,
 }
 
 Cell::~Cell() {
-  // Only when the keeper itself ends: otherwise `finished` was called, and these are closed.
+  // Only when the cell could not be made or the keeper ends: after `finished` these are closed.
   for (const int descriptor : {wall_timer_.descriptor(),
                                cpu_timer_.descriptor(),
                                reader_timer_.descriptor(),
@@ -121,6 +121,7 @@ Cell::~Cell() {
     (void)kernel::send_signal(child->pidfd, SIGKILL);
     (void)kernel::reap(child->pidfd);
   }
+  host_.give_back(ids_, std::move(group_));
 }
 
 Status Cell::begin() {
@@ -534,12 +535,6 @@ void Cell::finish() {
   collect_end_.reset();
   scratch_.reset();
   bundle_.reset();
-  if (group_) {
-    // A group that the kernel still holds is swept at the next start; the figures are true all the
-    // same.
-    (void)group_->remove();
-    group_.reset();
-  }
   // The call may destroy this object, so nothing of it may be in the call.
   const Finished finished = std::move(finished_);
   const Facts facts = facts_;

@@ -34,6 +34,8 @@ struct Host {
   kernel::Groups* groups;  // null: no control group, limits in `unenforced` are not kept
   const base::Fd& init;    // the executable retort-init
   unsigned processors;     // how many can run a cell's threads at one time
+  // Takes back what a cell had, its group included when it had one; every process in it is dead.
+  const std::function<void(Ids, std::unique_ptr<kernel::Group>)>& give_back;
 };
 
 struct Request {
@@ -55,11 +57,12 @@ struct Streams {
 
 class Cell {
  public:
-  // `finished` is called once, from the loop, when no process, mount or group of the cell is left.
+  // `finished` is called once, from the loop, when no process or mount of the cell is left. What
+  // the host lent it goes back when the cell is destroyed.
   using Finished = std::function<void(const Facts&)>;
 
   // Begins to make the cell and to run what the bundle says in it. `name` names its control group.
-  // After an Error nothing of it is left and `finished` is not called.
+  // After an Error nothing of it is left, its ids are given back, and `finished` is not called.
   static base::Result<std::unique_ptr<Cell>> start(const Host& host,
                                                    std::string name,
                                                    Ids ids,

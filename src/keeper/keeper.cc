@@ -25,6 +25,7 @@
 #include "cell/image_root.h"
 #include "keeper/frames.h"
 #include "keeper/instance.h"
+#include "keeper/quarantine.h"
 #include "keeper/user_namespace.h"
 #include "kernel/credentials.h"
 #include "kernel/event_loop.h"
@@ -83,6 +84,7 @@ class Keeper {
   // ids allow.
   Status prepare(std::optional<unsigned> wanted) {
     raise_open_files();
+    RETORT_TRY(quarantine_, Quarantine::create(*loop_));
     RETORT_TRY(instance_, Instance::claim(wanted));
     RETORT_TRY(init_, open_init());
     RETORT_TRY(ids_, acquire_ids(instance_->number()));
@@ -149,7 +151,7 @@ class Keeper {
     return {};
   }
 
-  // The next ids that no living cell has.
+  // The next ids that no cell has: none that lives, and none whose group is still there.
   cell::Ids take_ids() {
     if (ids_.count == 0) return {.first = 0, .single = true};
     const unsigned places = ids_.count / cell::kIdsPerCell;
@@ -160,8 +162,12 @@ class Keeper {
     }
   }
 
-  void give_back(const cell::Ids& ids) {
-    if (!ids.single) used_.erase((ids.first - ids_.first) / cell::kIdsPerCell);
+  void give_back(const cell::Ids& ids, std::unique_ptr<kernel::Group> group) {
+    const auto free = [this, ids] {
+      if (!ids.single) used_.erase((ids.first - ids_.first) / cell::kIdsPerCell);
+    };
+    if (group && !group->remove()) return quarantine_->hold(std::move(group), free);
+    free();
   }
 
   void on_client(std::uint32_t events) {
@@ -202,10 +208,11 @@ class Keeper {
       return Error{
           Fault::unsupported, "limits cannot be enforced: " + instance_->why_no_groups(), 0};
     }
-    if (cells_.size() >= kMostCells ||
-        (ids_.count != 0 && cells_.size() >= ids_.count / cell::kIdsPerCell)) {
-      return Error{
-          Fault::exhausted, "keeper: " + std::to_string(cells_.size()) + " cells are running", 0};
+    const std::size_t cells = cells_.size() + quarantine_->size();
+    if (cells >= kMostCells || (ids_.count != 0 && cells >= ids_.count / cell::kIdsPerCell)) {
+      return Error{Fault::exhausted,
+                   "keeper: " + std::to_string(cells) + " cells are running or not yet gone",
+                   0};
     }
     const cell::Request request{.limits = limits,
                                 .add_ons = frame.add_ons,
@@ -213,20 +220,18 @@ class Keeper {
                                 .collect = frame.collect != 0,
                                 .collect_bytes = frame.collect_bytes,
                                 .collect_entries = frame.collect_entries};
-    const cell::Host host{
-        .loop = *loop_, .groups = instance_->groups(), .init = init_, .processors = processors_};
-    const cell::Ids ids = take_ids();
-    auto cell = cell::Cell::start(
-        host,
-        "cell-" + std::to_string(++sequence_),
-        ids,
-        request,
-        std::move(descriptors.front()),
-        [this, id, ids](const cell::Facts& facts) { on_finished(id, ids, facts); });
-    if (!cell) {
-      give_back(ids);
-      return cell.error();
-    }
+    const cell::Host host{.loop = *loop_,
+                          .groups = instance_->groups(),
+                          .init = init_,
+                          .processors = processors_,
+                          .give_back = give_back_};
+    auto cell = cell::Cell::start(host,
+                                  "cell-" + std::to_string(++sequence_),
+                                  take_ids(),
+                                  request,
+                                  std::move(descriptors.front()),
+                                  [this, id](const cell::Facts& facts) { on_finished(id, facts); });
+    if (!cell) return cell.error();
     StartedFrame started;
     started.header.id = id;
     cell::Streams& streams = (*cell)->streams();
@@ -240,8 +245,7 @@ class Keeper {
     return {};
   }
 
-  void on_finished(std::uint64_t id, const cell::Ids& ids, const cell::Facts& facts) {
-    give_back(ids);
+  void on_finished(std::uint64_t id, const cell::Facts& facts) {
     cells_.erase(id);
     EndedFrame ended;
     ended.header.id = id;
@@ -298,6 +302,11 @@ class Keeper {
   std::uint32_t next_id_ = 0;
   std::uint64_t sequence_ = 0;
   std::unordered_set<unsigned> used_;
+  std::unique_ptr<Quarantine> quarantine_;
+  const std::function<void(cell::Ids, std::unique_ptr<kernel::Group>)> give_back_ =
+      [this](cell::Ids ids, std::unique_ptr<kernel::Group> group) {
+        give_back(ids, std::move(group));
+      };
   std::unordered_map<std::uint64_t, std::unique_ptr<cell::Cell>> cells_;
   std::deque<Outgoing> outgoing_;
 };

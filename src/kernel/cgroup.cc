@@ -107,7 +107,7 @@ Status hand_down_controllers(const std::string& parent) {
 
 Result<std::unique_ptr<Groups>> try_v2(const Mount& mount,
                                        const std::string& listing,
-                                       const std::string& instance) {
+                                       const std::string& name) {
   RETORT_TRY(const auto available, read_small_file(AT_FDCWD, mount.path + "/cgroup.controllers"));
   if (!contains_word(available, "memory") || !contains_word(available, "pids")) {
     return Error{Fault::unsupported,
@@ -118,7 +118,7 @@ Result<std::unique_ptr<Groups>> try_v2(const Mount& mount,
     RETORT_TRY(const auto enabled,
                read_small_file(AT_FDCWD, mount.path + "/cgroup.subtree_control"));
     if (contains_word(enabled, "memory") && contains_word(enabled, "pids")) {
-      return open_groups_v2(mount.path + "/retort/" + instance);
+      return open_groups_v2(mount.path + "/retort/" + name);
     }
   }
   const auto group = own_group(listing, "");
@@ -140,12 +140,12 @@ Result<std::unique_ptr<Groups>> try_v2(const Mount& mount,
   if (auto handed = hand_down_controllers(parent); !handed) {
     return handed.error().within("control group " + parent);
   }
-  return open_groups_v2(parent + "/retort/" + instance);
+  return open_groups_v2(parent + "/retort/" + name);
 }
 
 Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
                                        const std::string& listing,
-                                       const std::string& instance) {
+                                       const std::string& name) {
   V1Places places;
   for (const auto& [controller, place] :
        {std::pair<std::string, std::string*>{"memory", &places.memory},
@@ -168,14 +168,14 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
           "the control group " + parent + " is not delegated to this user (it cannot write there)",
           0};
     }
-    *place = parent + "/retort/" + instance;
+    *place = parent + "/retort/" + name;
   }
   return open_groups_v1(places);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Groups>> open_groups(const std::string& instance) {
+Result<std::unique_ptr<Groups>> open_groups(const std::string& name) {
   RETORT_TRY(const auto mountinfo, read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U));
   RETORT_TRY(const auto listing, read_small_file(AT_FDCWD, "/proc/self/cgroup"));
   const auto unified = find_mount(mountinfo, "");
@@ -183,10 +183,9 @@ Result<std::unique_ptr<Groups>> open_groups(const std::string& instance) {
   // it can do.
   if (unified) {
     const auto available = read_small_file(AT_FDCWD, unified->path + "/cgroup.controllers");
-    if (available && contains_word(*available, "memory"))
-      return try_v2(*unified, listing, instance);
+    if (available && contains_word(*available, "memory")) return try_v2(*unified, listing, name);
   }
-  return try_v1(mountinfo, listing, instance);
+  return try_v1(mountinfo, listing, name);
 }
 
 }  // namespace retort::kernel

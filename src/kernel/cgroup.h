@@ -62,8 +62,8 @@ class Group {
   // Becomes readable when the memory limit is reached and nothing can be reclaimed; -1 where the
   // kernel ends the whole group by itself.
   [[nodiscard]] virtual int memory_event() const = 0;
-  // Takes the group away; every process in it must be dead. Fault::busy when the kernel still holds
-  // it.
+  // Takes the group away, without waiting; every process in it must be dead. Fault::busy when the
+  // kernel still holds it: ask again later. Nothing else is to be asked of it from here on.
   virtual Status remove() = 0;
 };
 
@@ -87,11 +87,11 @@ class Groups {
   virtual Status sweep() = 0;
 };
 
-// Opens `instance`'s folder ("retort/INSTANCE") in the hierarchies this process may use: as root
+// Opens the folder "retort/NAME" in the hierarchies this process may use: as root
 // below the root of each hierarchy, otherwise below the process's own group, which must have been
 // delegated to its user. Removes nothing. Fault::unsupported with a line that says what to do when
 // memory, pids or CPU time cannot be had.
-Result<std::unique_ptr<Groups>> open_groups(const std::string& instance);
+Result<std::unique_ptr<Groups>> open_groups(const std::string& name);
 
 // The two versions; open_groups chooses. Both take the folder names that mountinfo and
 // /proc/self/cgroup gave.

@@ -120,12 +120,18 @@ Result<std::uint64_t> reread_keyed(const Fd& file, std::string_view key) {
 }
 
 Status make_group_folders(const std::string& folder) {
-  RETORT_CHECK(make_directory(AT_FDCWD, folder.substr(0, folder.rfind('/')), 0755));
-  return make_directory(AT_FDCWD, folder, 0755);
+  // A keeper that shares our hierarchies but not our lock (another container's) may remove the
+  // parent in between, as the last one does.
+  for (int attempt = 0;; ++attempt) {
+    RETORT_CHECK(make_directory(AT_FDCWD, folder.substr(0, folder.rfind('/')), 0755));
+    auto made = make_directory(AT_FDCWD, folder, 0755);
+    if (made || made.error().os_errno != ENOENT || attempt >= kPatience) return made;
+  }
 }
 
 Status remove_group(const std::string& path) {
-  return remove_when_free(path);
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return os_error("rmdir", path);
+  return {};
 }
 
 Status sweep_group_folders(const std::string& folder) {

@@ -20,10 +20,10 @@ base::Result<std::uint64_t> read_keyed(const base::Fd& group,
 base::Result<std::uint64_t> reread_number(const base::Fd& file);
 base::Result<std::uint64_t> reread_keyed(const base::Fd& file, std::string_view key);
 
-// "…/retort/INSTANCE" and its parent, where they are missing.
+// "…/retort/NAME" and its parent, where they are missing.
 base::Status make_group_folders(const std::string& folder);
-// rmdir(2), patient for the moment that the kernel needs after the last process is gone. A missing
-// group is fine.
+// rmdir(2), once. A missing group is fine; Fault::busy for the moment that the kernel needs after
+// the last process is gone.
 base::Status remove_group(const std::string& path);
 // Kills every process below `folder`, removes all of it, and its parent when that is empty. A
 // missing folder is fine.

@@ -82,15 +82,18 @@ class GroupV1 final : public Group {
   [[nodiscard]] int memory_event() const override { return event_.get(); }
 
   Status remove() override {
-    event_.reset();
     for (Fd& tasks : tasks_) tasks.reset();
-    cpu_usage_.reset();
+    for (Fd* file : {&event_, &cpu_usage_, &memory_, &pids_, &cpuacct_}) file->reset();
+    Status removed;
     for (std::string* path : {&memory_path_, &pids_path_, &cpuacct_path_}) {
       if (path->empty()) continue;
-      RETORT_CHECK(remove_group(*path));
-      path->clear();
+      if (auto gone = remove_group(*path); gone) {
+        path->clear();
+      } else {
+        removed = std::move(gone);  // the others need not wait for this one
+      }
     }
-    return {};
+    return removed;
   }
 
  private:

@@ -84,7 +84,7 @@ class GroupsV2 final : public Groups {
   [[nodiscard]] int version() const override { return 2; }
   [[nodiscard]] std::string folder() const override { return folder_; }
 
-  // Controllers go down one level at a time: "retort", then "retort/INSTANCE" (cgroup-v2.rst,
+  // Controllers go down one level at a time: "retort", then "retort/NAME" (cgroup-v2.rst,
   // Top-down Constraint).
   Status prepare() override {
     RETORT_CHECK(make_group_folders(folder_));
