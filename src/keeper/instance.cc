@@ -5,9 +5,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
@@ -26,6 +29,7 @@ using base::Status;
 namespace {
 
 constexpr unsigned kMostInstances = 4096;
+constexpr std::size_t kTokenLength = 16;  // 64 random bits
 
 Result<Fd> open_lock(const std::string& path) {
   return kernel::open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
@@ -60,9 +64,32 @@ std::vector<unsigned> numbers_in(const std::string& root) {
 // What an instance's folder holds. Not whatever may be there: this runs as root.
 Status remove_folder(const std::string& folder) {
   ::rmdir((folder + "/image").c_str());
+  ::unlink((folder + "/token").c_str());
   ::unlink((folder + "/lock").c_str());
   if (::rmdir(folder.c_str()) != 0 && errno != ENOENT) return os_error("rmdir", folder);
   return {};
+}
+
+// The folder of an instance's control groups is named by its number and by this: keepers of other
+// containers may use the same hierarchies and, without our /run, the same numbers.
+Result<std::string> make_token() {
+  std::uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) return os_error("getrandom", "");
+  std::array<char, kTokenLength + 1> text{};
+  (void)std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(random));
+  return std::string(text.data());
+}
+
+std::string group_name(unsigned number, const std::string& token) {
+  return std::to_string(number) + "-" + token;
+}
+
+// None, or half of one: its keeper was killed before it made groups.
+std::optional<std::string> read_token(const std::string& folder) {
+  auto token = kernel::read_small_file(AT_FDCWD, folder + "/token");
+  if (!token || token->size() != kTokenLength) return std::nullopt;
+  if (token->find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  return *std::move(token);
 }
 
 // Removes what instance `number` left, if its keeper is dead.
@@ -70,7 +97,9 @@ Status sweep(const std::string& root, unsigned number) {
   const std::string folder = root + "/" + std::to_string(number);
   RETORT_TRY(const Fd lock, open_lock(folder + "/lock"));
   if (!try_lock(lock)) return {};
-  if (auto groups = kernel::open_groups(std::to_string(number))) {
+  const auto token = read_token(folder);
+  if (!token) return remove_folder(folder);
+  if (auto groups = kernel::open_groups(group_name(number, *token))) {
     if (auto swept = (*groups)->sweep(); !swept) {
       return swept.error().within("cannot remove what a keeper that was killed left");
     }
@@ -90,7 +119,7 @@ std::string state_root() {
 Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted) {
   const std::string root = state_root();
   RETORT_CHECK(make_root(root));
-  RETORT_TRY(const Fd turn, open_lock(root + "/lock"));
+  RETORT_TRY(Fd turn, open_lock(root + "/lock"));
   if (::flock(turn.get(), LOCK_EX) != 0) return os_error("flock", root + "/lock");
   for (const unsigned number : numbers_in(root)) RETORT_CHECK(sweep(root, number));
 
@@ -105,13 +134,9 @@ Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted
     RETORT_TRY(Fd lock, open_lock(folder + "/lock"));
     if (!try_lock(lock)) return os_error("flock", folder);
     std::unique_ptr<Instance> instance(new Instance(number, folder, std::move(lock)));
-    RETORT_CHECK(kernel::make_directory(AT_FDCWD, instance->image_folder(), 0755));
-    auto groups = kernel::open_groups(std::to_string(number));
-    if (groups) {
-      instance->groups_ = std::move(*groups);
-      RETORT_CHECK(instance->groups_->prepare());
-    } else {
-      instance->why_no_groups_ = groups.error().what;
+    if (auto furnished = instance->furnish(); !furnished) {
+      turn.reset();  // its destructor takes another
+      return furnished.error();
     }
     return instance;
   }
@@ -121,6 +146,21 @@ Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted
                  0};
   }
   return Error{Fault::exhausted, std::to_string(kMostInstances) + " keepers are running", 0};
+}
+
+Status Instance::furnish() {
+  RETORT_CHECK(kernel::make_directory(AT_FDCWD, image_folder(), 0755));
+  RETORT_TRY(const auto token, make_token());
+  auto groups = kernel::open_groups(group_name(number_, token));
+  if (!groups) {
+    why_no_groups_ = groups.error().what;
+    return {};
+  }
+  // Written before there is a group: whoever sweeps after us removes what it names and nothing
+  // else.
+  RETORT_CHECK(kernel::write_file(AT_FDCWD, folder_ + "/token", token, 0600));
+  groups_ = std::move(*groups);
+  return groups_->prepare();
 }
 
 Instance::~Instance() {

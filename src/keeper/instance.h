@@ -25,7 +25,7 @@ class Instance {
   static base::Result<std::unique_ptr<Instance>> claim(std::optional<unsigned> wanted);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
-  // Removes the groups and the folder, and gives the number back.
+  // Removes the groups and the folder, and gives the number back. Takes its turn.
   ~Instance();
 
   [[nodiscard]] unsigned number() const { return number_; }
@@ -38,6 +38,8 @@ class Instance {
  private:
   Instance(unsigned number, std::string folder, base::Fd lock)
       : number_(number), folder_(std::move(folder)), lock_(std::move(lock)) {}
+  base::Status furnish();
+
   unsigned number_;
   std::string folder_;
   base::Fd lock_;

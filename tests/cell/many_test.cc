@@ -1,9 +1,14 @@
 // Many: a thousand jobs one after the other and two hundred at one time; every answer right,
-// nothing kept.
+// nothing kept, and no job waits for what another left.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <string>
 
+#include "kernel/files.h"
+#include "kernel/process.h"
 #include "support/cell_test.h"
 
 namespace retort::test {
@@ -52,6 +57,34 @@ TEST_F(ManyTest, TwoHundredCellsStandAtOneTime) {
   });
   EXPECT_EQ(most, kCells);
   for (const auto& result : results) EXPECT_EQ(outcome_of(result), "cancelled");
+}
+
+// The kernel holds a group for a moment after its last process is dead. Here for as long as a
+// process from outside the cell is in it.
+TEST_F(ManyTest, NoJobWaitsForAGroupThatTheKernelHoldsAndTheKeeperRemovesItLater) {
+  const auto guest = kernel::fork_child(0);
+  ASSERT_TRUE(guest);
+  if (guest->pid == 0) {
+    for (;;) ::pause();
+  }
+  Words held;
+  const auto results = run_many({{.args = {"sleep", "30000"}}}, [&] {
+    if (std::ranges::count(cell_processes(), "probe", &HostProcess::command) == 0) return false;
+    held = cell_groups();
+    for (const std::string& group : held) {
+      EXPECT_TRUE(
+          kernel::write_kernel_file(AT_FDCWD, group + "/cgroup.procs", std::to_string(guest->pid)));
+    }
+    return true;
+  });
+  EXPECT_EQ(outcome_of(results.front()), "cancelled");
+  EXPECT_FALSE(held.empty());
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(outcome_of(run_probe({"exit", "0"})), "ok");
+  EXPECT_TRUE(comes_true([&] { return cell_groups() == held; })) << "only these cannot go";
+
+  EXPECT_TRUE(kernel::send_signal(guest->pidfd, SIGKILL));
+  EXPECT_TRUE(kernel::reap(guest->pidfd));
+  EXPECT_TRUE(comes_true([&] { return cell_groups().empty(); }));
 }
 
 }  // namespace

@@ -189,8 +189,8 @@ def cell_processes():
     return found
 
 
-def group_folders():
-    """Instances' folders in the control groups of root: .../retort/N, and .../retort itself when it is empty."""
+def group_folders(instance=None):
+    """Folders in the control groups of root: .../retort/N-TOKEN of one instance, or of all; then also an empty .../retort."""
     found = []
     for hierarchy in [GROUPS, *(Path(entry.path) for entry in os.scandir(GROUPS) if entry.is_dir())]:
         ours = hierarchy / "retort"
@@ -198,7 +198,12 @@ def group_folders():
             found += [Path(entry.path) for entry in os.scandir(ours) if entry.is_dir()] or [ours]
         except OSError:
             continue
-    return found
+    return [folder for folder in found if instance is None or instance_of(folder) == str(instance)]
+
+
+def instance_of(folder):
+    """The number in the name of a folder of control groups."""
+    return folder.name.split("-")[0]
 
 
 def leftovers():
@@ -207,7 +212,7 @@ def leftovers():
     found = [f"process {pid} ({name})" for pid, name in cell_processes().items()]
     if STATE.is_dir():
         found += [f"{STATE / name}" for name in os.listdir(STATE) if name != "lock" and name not in foreign]
-    found += [str(folder) for folder in group_folders() if folder.name not in foreign]
+    found += [str(folder) for folder in group_folders() if instance_of(folder) not in foreign]
     found += [
         f"process {pid} ({name})"
         for pid in processes()

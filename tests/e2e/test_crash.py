@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from harness import (
+    GROUPS,
     KEEPER,
     STATE,
     cell_processes,
@@ -17,6 +18,7 @@ from harness import (
     group_folders,
     keeper_of,
     name_of,
+    need,
     run,
     start,
     until,
@@ -122,10 +124,11 @@ FAULT_BUSY = 5  # base::Fault
 class Keeper:
     """A keeper of its own, with this process as its client."""
 
-    def __init__(self, instance):
+    def __init__(self, instance, first=""):
+        """first: shell commands in front, for what the keeper is to inherit."""
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
-            ["bash", "-c", 'exec "$0" --instance "$1" 3<&"$2"', KEEPER, str(instance), str(theirs.fileno())],
+            ["bash", "-c", first + 'exec "$0" --instance "$1" 3<&"$2"', KEEPER, str(instance), str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(),
         )  # fmt: skip
         theirs.close()
@@ -164,7 +167,7 @@ def test_a_second_keeper_of_an_instance_is_refused_and_the_first_goes_on():
             assert second.process.wait(10) not in (0, None)
         assert first.process.poll() is None
         assert (STATE / str(INSTANCE)).is_dir()
-        assert [folder for folder in group_folders() if folder.name == str(INSTANCE)]
+        assert group_folders(INSTANCE)
     assert first.process.returncode == 0
 
 
@@ -187,7 +190,7 @@ def test_a_stale_instance_with_a_living_process_in_its_groups_is_swept(source):
         assert keeper.receive()[0] == HELLO
         kill(keeper.process.pid)
         keeper.process.wait(10)
-    groups = [folder for folder in group_folders() if folder.name == str(INSTANCE)]
+    groups = group_folders(INSTANCE)
     assert len(groups) >= 3, groups
     with subprocess.Popen(["sleep", "1000"]) as sleeper:
         try:
@@ -201,6 +204,81 @@ def test_a_stale_instance_with_a_living_process_in_its_groups_is_swept(source):
         finally:
             sleeper.kill()
     assert not [folder for folder in groups if folder.exists()]
+    assert not (STATE / str(INSTANCE)).exists()
+
+
+@pytest.fixture
+def foreign_groups():
+    """Groups with a process in them, as a keeper of another container makes them: our number, a token of its own."""
+    hierarchies = [GROUPS / "memory/retort", GROUPS / "pids/retort"]
+    need(all((hierarchy.parent / "tasks").exists() for hierarchy in hierarchies), "no control groups of version 1")
+    groups = [hierarchy / f"{INSTANCE}-0123456789abcdef" / "cell-1" for hierarchy in hierarchies]
+    with subprocess.Popen(["sleep", "1000"]) as sleeper:
+        try:
+            for group in groups:
+                group.mkdir(parents=True)
+                (group / "cgroup.procs").write_text(str(sleeper.pid))
+            yield groups, sleeper
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+            for folder in [folder for group in groups for folder in (group, group.parent)]:
+                until(lambda folder=folder: remove(folder), 10)
+            for hierarchy in hierarchies:
+                remove(hierarchy)
+
+
+def remove(folder):
+    """True when it is gone."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("state", ["token", "half a token", "no token"])
+def test_groups_of_another_keeper_with_the_same_number_are_not_swept(state, source, foreign_groups):
+    groups, sleeper = foreign_groups
+    with Keeper(INSTANCE) as keeper:
+        assert keeper.receive()[0] == HELLO
+        kill(keeper.process.pid)
+        keeper.process.wait(10)
+    token = (STATE / str(INSTANCE) / "token").read_text()
+    own = [folder for folder in group_folders(INSTANCE) if folder.name == f"{INSTANCE}-{token}"]
+    assert len(own) >= 3, own
+    if state != "token":  # as when the keeper was killed before it made its groups
+        assert all(remove(folder) for folder in own)
+        (STATE / str(INSTANCE) / "token").unlink()
+    if state == "half a token":
+        (STATE / str(INSTANCE) / "token").write_text("0123456789abcde")
+    ended = run(source("next.sh", "echo swept"))
+    assert (ended.code, ended.out) == (0, "swept\n"), ended.err
+    assert sleeper.poll() is None
+    assert sorted(group_folders(INSTANCE)) == sorted(group.parent for group in groups)
+    assert not (STATE / str(INSTANCE)).exists()
+
+
+def test_no_two_keepers_have_the_same_token():
+    tokens = set()
+    for _ in range(3):
+        with Keeper(INSTANCE) as keeper:
+            assert keeper.receive()[0] == HELLO
+            token = (STATE / str(INSTANCE) / "token").read_text()
+            assert {folder.name for folder in group_folders(INSTANCE)} == {f"{INSTANCE}-{token}"}
+            tokens.add(token)
+    assert len(tokens) == 3
+
+
+def test_a_keeper_that_cannot_write_its_token_says_so_and_leaves_nothing():
+    """With a limit of 0 for files that it writes, which ends it by an errno when the signal is ignored."""
+    with Keeper(INSTANCE, "trap '' XFSZ; ulimit -f 0;") as keeper:
+        kind, body = keeper.receive()
+        assert kind == REFUSED
+        assert b"token" in body
+        assert keeper.process.wait(10) not in (0, None)
     assert not (STATE / str(INSTANCE)).exists()
 
 

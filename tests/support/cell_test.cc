@@ -16,6 +16,7 @@
 #include <optional>
 #include <sstream>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/files.h"
 
@@ -33,6 +34,7 @@ constexpr unsigned kIdsOfOneKeeper = 0x1'0000;
 constexpr const char* kStateFolder = "/run/retort";
 constexpr std::uint64_t kMostGrowth = (8U << 20U) + kFreedMemory;
 constexpr base::Duration kWatchEvery{5'000};
+constexpr base::Duration kPatience{10'000'000};
 constexpr std::uint64_t kLine = 16;  // of the probe's counted bytes
 
 std::string bin_folder() {
@@ -57,17 +59,28 @@ bool is_folder(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// Every place where a control group of ours can be: each hierarchy of version 1, and version 2
+// The folder of ours in each place where one can be: the hierarchies of version 1, and version 2
 // itself.
-Words group_folders(const std::string& name) {
+Words group_folders() {
   Words found;
   Words hierarchies = {"/sys/fs/cgroup"};
   for (const std::string& hierarchy : entries_of("/sys/fs/cgroup")) {
     hierarchies.push_back("/sys/fs/cgroup/" + hierarchy);
   }
   for (std::string folder : hierarchies) {
-    folder.append("/").append(name);
+    folder += "/retort";
     if (is_folder(folder)) found.push_back(folder);
+  }
+  return found;
+}
+
+// In each of them, what an instance has: "INSTANCE-TOKEN".
+Words group_folders_of(unsigned instance) {
+  Words found;
+  for (const std::string& folder : group_folders()) {
+    for (const std::string& name : entries_of(folder)) {
+      if (name.starts_with(std::to_string(instance) + "-")) found.push_back(folder + "/" + name);
+    }
   }
   return found;
 }
@@ -110,12 +123,12 @@ void expect_nothing_left_by_keeper(unsigned instance) {
   // The number may already be another keeper's.
   if (lock && ::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) return;
   EXPECT_FALSE(is_folder(folder)) << "left: " << folder;
-  EXPECT_EQ(group_folders("retort/" + number), Words{}) << "left: control groups";
+  EXPECT_EQ(group_folders_of(instance), Words{}) << "left: control groups";
   for (const HostProcess& process : processes_of(instance)) {
     ADD_FAILURE() << "left: " << describe(process);
   }
   if (entries_of(kStateFolder) == Words{"lock"}) {
-    EXPECT_EQ(group_folders("retort"), Words{}) << "left: the folder of control groups";
+    EXPECT_EQ(group_folders(), Words{}) << "left: the folder of control groups";
   }
   const auto mounts = kernel::read_small_file(AT_FDCWD, "/proc/self/mountinfo");
   ASSERT_TRUE(mounts);
@@ -172,6 +185,16 @@ std::string counted_bytes(std::uint64_t begin, std::uint64_t end) {
     text.append(buffer.data(), kLine);
   }
   return text.substr(begin % kLine, end - begin);
+}
+
+bool comes_true(const std::function<bool()>& condition) {
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 5'000'000};
+  const base::Duration end = base::monotonic_now() + kPatience;
+  while (!condition()) {
+    if (base::monotonic_now() > end) return false;
+    ::nanosleep(&kPause, nullptr);
+  }
+  return true;
 }
 
 Words lines_of(const std::string& text) {
@@ -243,17 +266,23 @@ void CellTest::expect_nothing_left_by_cells() {
   for (const HostProcess& process : cell_processes()) {
     ADD_FAILURE() << "left: " << describe(process);
   }
-  for (const std::string& folder :
-       group_folders("retort/" + std::to_string(keeper_->abilities().instance))) {
-    for (std::string entry : entries_of(folder)) {
-      entry.insert(0, folder + "/");
-      EXPECT_FALSE(is_folder(entry)) << "left: " << entry;
-    }
-  }
+  // The keeper may have to ask the kernel more than once for a group; nobody waits for that.
+  (void)comes_true([this] { return cell_groups().empty(); });
+  EXPECT_EQ(cell_groups(), Words{}) << "left: control groups";
   EXPECT_EQ(count_descriptors(keeper_->pid()), descriptors_before_)
       << "the keeper's open descriptors";
   EXPECT_LT(resident_bytes(keeper_->pid()), resident_before_ + kMostGrowth)
       << "the keeper's memory";
+}
+
+Words CellTest::cell_groups() {
+  Words groups;
+  for (const std::string& folder : group_folders_of(keeper_->abilities().instance)) {
+    for (const std::string& name : entries_of(folder)) {
+      if (is_folder(folder + "/" + name)) groups.push_back(folder + "/" + name);
+    }
+  }
+  return groups;
 }
 
 std::vector<HostProcess> CellTest::cell_processes() {

@@ -59,6 +59,9 @@ std::size_t count_descriptors(pid_t pid);
 // What `write-stdout` and its like write from `begin` to `end`.
 std::string counted_bytes(std::uint64_t begin, std::uint64_t end);
 
+// Whether the condition becomes true within a bounded time.
+bool comes_true(const std::function<bool()>& condition);
+
 // The lines of a text, without the line ends.
 Words lines_of(const std::string& text);
 
@@ -86,6 +89,8 @@ class CellTest : public testing::Test {
   [[nodiscard]] const std::string& probe_program() const { return probe_; }
   // Processes of this keeper's cells.
   std::vector<HostProcess> cell_processes();
+  // Control groups of this keeper's cells: one in each hierarchy that it uses.
+  Words cell_groups();
 
  private:
   job::Submission submission_for(const ProbeCall& call) const;
