@@ -216,6 +216,40 @@ void check_open_files(Checks& checks) {
   checks.push_back(check);
 }
 
+struct Inherited {
+  __rlimit_resource resource;
+  const char* option;  // of prlimit(1)
+  rlim_t least;        // what a compiler's cell wants by default
+};
+
+// A cell gets no more than the hard limits that its keeper was started with, whatever is asked for.
+void check_inherited(Checks& checks) {
+  const cell::Limits wanted = cell::compile_defaults();
+  const std::array resources = {
+      Inherited{RLIMIT_AS, "as", RLIM_INFINITY},
+      Inherited{RLIMIT_CPU, "cpu", RLIM_INFINITY},
+      Inherited{RLIMIT_DATA, "data", RLIM_INFINITY},
+      Inherited{RLIMIT_FSIZE, "fsize", wanted.file_size.bytes()},
+      Inherited{RLIMIT_NPROC, "nproc", wanted.processes},
+      Inherited{RLIMIT_STACK, "stack", wanted.effective_stack().bytes()},
+  };
+  Check check{"resource-limits", "limits", Level::limits, "hard limits that cells inherit"};
+  std::string command = "prlimit --pid $$";
+  for (const Inherited& entry : resources) {
+    rlimit limit{};
+    if (::getrlimit(entry.resource, &limit) != 0 || limit.rlim_max >= entry.least) continue;
+    check.found = false;
+    check.detail.append(check.detail.empty() ? "" : ", ")
+        .append(entry.option)
+        .append(" ")
+        .append(std::to_string(limit.rlim_max));
+    command.append(" --").append(entry.option).append("=unlimited");
+  }
+  check.lost = "what a cell's own limits allow beyond that: its programs fail as if it were theirs";
+  check.mend = as_root(command);
+  checks.push_back(check);
+}
+
 }  // namespace
 
 void check_limits(Checks& checks, const Trial& trial) {
@@ -224,6 +258,7 @@ void check_limits(Checks& checks, const Trial& trial) {
   check_group_limits(checks, trial);
   check_birth(checks, version);
   check_open_files(checks);
+  check_inherited(checks);
 }
 
 }  // namespace retort::cli

@@ -67,12 +67,24 @@ unsigned count_processors() {
   return online > 0 ? static_cast<unsigned>(online) : CPU_SETSIZE;
 }
 
-// Cells of one keeper need a dozen descriptors each.
-void raise_open_files() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+// A caller's soft limits are for its own programs; a cell has limits of its own, up to the hard
+// ones. But not the stack's, since "unlimited" there makes addresses less random, nor core's, whose
+// 0 is meant for us.
+void raise_soft_limits() {
+  for (const auto resource : {RLIMIT_AS,
+                              RLIMIT_CPU,
+                              RLIMIT_DATA,
+                              RLIMIT_FSIZE,
+                              RLIMIT_LOCKS,
+                              RLIMIT_NOFILE,  // cells of one keeper need a dozen descriptors each
+                              RLIMIT_NPROC,
+                              RLIMIT_RSS,
+                              RLIMIT_RTTIME}) {
+    rlimit limit{};
+    if (::getrlimit(resource, &limit) != 0) continue;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(resource, &limit);
+  }
 }
 
 class Keeper {
@@ -83,7 +95,7 @@ class Keeper {
   // In this order: clean up and claim, take ids, and only then make the mount namespace that the
   // ids allow.
   Status prepare(std::optional<unsigned> wanted) {
-    raise_open_files();
+    raise_soft_limits();
     RETORT_TRY(quarantine_, Quarantine::create(*loop_));
     RETORT_TRY(instance_, Instance::claim(wanted));
     RETORT_TRY(init_, open_init());

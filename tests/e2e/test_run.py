@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -465,6 +466,57 @@ def test_limits_reach_the_program(python):
     )
     ended = run("--limit", "stack=16MiB", "--limit", "open_files=77", "--limit", "file_size=3MiB", program)
     assert ended.out == f"{16 << 20} 77 {3 << 20}\n", ended.err
+
+
+GIB = 1 << 30
+
+
+def test_soft_limits_of_the_caller_are_not_the_programs(python):
+    """Up to the hard limits, which bound everybody."""
+    infinity = resource.RLIM_INFINITY
+    inherited = {  # soft, hard
+        "AS": (4 * GIB, infinity),
+        "DATA": (GIB, 3 * GIB),
+        "RSS": (1 << 20, infinity),
+        "CPU": (500, 600),
+        "FSIZE": (1 << 20, infinity),
+        "NPROC": (10, 5000),
+    }
+
+    def inherit():
+        for name, limits in inherited.items():
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), limits)
+
+    program = python(
+        "import json, resource as r\n"
+        f"print(json.dumps({{name: r.getrlimit(getattr(r, 'RLIMIT_' + name)) for name in {list(inherited)}}}))"
+    )
+    ended = run("--limit", "cpu_time=700s", "--limit", "processes=20", program, preexec_fn=inherit)
+    assert ended.code == 0, ended.err
+    limits = {name: tuple(pair) for name, pair in json.loads(ended.out).items()}
+    assert limits == {
+        "AS": (infinity, infinity),
+        "DATA": (3 * GIB, 3 * GIB),
+        "RSS": (infinity, infinity),
+        "CPU": (600, 600),
+        "FSIZE": (128 << 20, 128 << 20),
+        "NPROC": (28, 28),
+    }
+
+
+def test_doctor_names_a_hard_limit_that_cells_inherit():
+    def inherit():
+        resource.setrlimit(resource.RLIMIT_DATA, (6 * GIB, 6 * GIB))
+
+    def row(**options):
+        checks = json.loads(retort("doctor", "--json", **options).out)["checks"]
+        return next(check for check in checks if check["id"] == "resource-limits")
+
+    low = row(preexec_fn=inherit)
+    assert not low["found"]
+    assert f"data {6 * GIB}" in low["detail"]
+    assert "--data=unlimited" in low["mend"]
+    assert "data" not in row()["detail"]
 
 
 def test_the_run_limit_is_not_the_compilers(source):
