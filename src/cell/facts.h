@@ -56,7 +56,8 @@ enum class End : std::uint8_t {
   setup_failed,  // the cell could not be made: `step`, `error_number`
 };
 
-enum class Cause : std::uint8_t { none, cpu_time, wall_time, memory, cancelled, lost };
+// `output` is the client's own reason to cancel; the keeper does not know it.
+enum class Cause : std::uint8_t { none, cpu_time, wall_time, memory, cancelled, lost, output };
 
 struct Facts {
   End end = End::setup_failed;

@@ -66,6 +66,13 @@ TEST(Judge, TellsCpuTimeFromWallTime) {
   EXPECT_EQ(both.limits_hit, (std::vector{Limit::cpu_time, Limit::wall_time}));
 }
 
+TEST(Judge, TellsAFloodThatWasEndedFromACancelledJob) {
+  const Verdict flood = judge(killed(Cause::output), Limits{}, kOutputOver);
+  EXPECT_EQ(flood.outcome, Outcome::output_limit);
+  EXPECT_EQ(flood.signal, SIGKILL);
+  EXPECT_EQ(judge(killed(Cause::cancelled), Limits{}, kOutputOver).outcome, Outcome::cancelled);
+}
+
 TEST(Judge, TakesAMemoryKillOfAnyProcessForTheWholeJob) {
   Facts facts = exited(0);
   facts.memory_kills = 1;

@@ -18,6 +18,8 @@ using base::Fd;
 namespace {
 
 constexpr std::size_t kChunk = 64U << 10U;
+constexpr std::uint64_t kDroppedMost = 16U << 20U;
+constexpr std::uint64_t kDroppedTimes = 4;
 // A pipe or socket that is ready takes at least this much without waiting (PIPE_BUF, pipe(7)).
 constexpr std::size_t kSafeWrite = 4096;
 
@@ -111,8 +113,13 @@ void InputPump::drain() {
 OutputPump::OutputPump(kernel::EventLoop& loop,
                        int sink,
                        base::ByteSize limit,
-                       std::function<void()> at_end)
-    : loop_(loop), sink_(sink), limit_(limit.bytes()), at_end_(std::move(at_end)) {}
+                       std::function<void()> at_end,
+                       std::function<void()> at_flood)
+    : loop_(loop),
+      sink_(sink),
+      limit_(limit.bytes()),
+      at_end_(std::move(at_end)),
+      at_flood_(std::move(at_flood)) {}
 
 OutputPump::~OutputPump() {
   if (program_.is_open()) loop_.forget(program_.get());
@@ -149,6 +156,7 @@ void OutputPump::on_program() {
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
   const std::uint64_t before = total_;
   total_ += bytes.size();
+  if (at_flood_ && is_flood()) std::exchange(at_flood_, nullptr)();
   if (sink_ < 0) return keep(bytes);
   if (before >= limit_ || sink_error_ != 0) return;
   waiting_ = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), limit_ - before));
@@ -213,6 +221,11 @@ void OutputPump::keep(std::string_view bytes) {
     tail_next_ = (tail_next_ + count) % tail_room;
     bytes.remove_prefix(count);
   }
+}
+
+// Reading what is dropped costs this process as much as writing it costs the program.
+bool OutputPump::is_flood() const {
+  return total_ > limit_ && total_ - limit_ > std::max(kDroppedMost, limit_ * kDroppedTimes);
 }
 
 void OutputPump::finish() {

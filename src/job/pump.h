@@ -43,7 +43,7 @@ class InputPump {
 };
 
 // Takes what a program writes to one stream: at most `limit` bytes are kept or passed on, the rest
-// is read and dropped.
+// is read and dropped, until that is a flood.
 class OutputPump {
  public:
   struct Text {
@@ -55,8 +55,13 @@ class OutputPump {
 
   // Captures head and tail when `sink` is -1; otherwise passes the first `limit` bytes on to that
   // descriptor as they come, waiting for it when it is slow. `at_end` is called once, when the
-  // program's end is closed.
-  OutputPump(kernel::EventLoop& loop, int sink, base::ByteSize limit, std::function<void()> at_end);
+  // program's end is closed; `at_flood` once, when so much was dropped that the program is better
+  // ended: more than four times the limit, and than 16 MiB.
+  OutputPump(kernel::EventLoop& loop,
+             int sink,
+             base::ByteSize limit,
+             std::function<void()> at_end,
+             std::function<void()> at_flood = nullptr);
   OutputPump(const OutputPump&) = delete;
   OutputPump& operator=(const OutputPump&) = delete;
   ~OutputPump();
@@ -79,11 +84,13 @@ class OutputPump {
   void watch_program();
   void keep(std::string_view bytes);
   void finish();
+  [[nodiscard]] bool is_flood() const;
 
   kernel::EventLoop& loop_;
   int sink_;
   std::uint64_t limit_;
   std::function<void()> at_end_;
+  std::function<void()> at_flood_;
   base::Fd program_;
   std::uint64_t total_ = 0;
   int sink_error_ = 0;

@@ -35,13 +35,18 @@ Stage::Stage(kernel::EventLoop& loop,
       order_(order),
       done_(std::move(done)),
       input_(loop, std::move(streams.stdin_text), streams.stdin_source),
-      output_(loop,
-              streams.stdout_sink,
-              kept_bytes(order_.limits.output),
-              [this] { --open_streams_, finish_when_complete(); }),
-      errors_(loop, streams.stderr_sink, kept_bytes(order_.limits.output), [this] {
-        --open_streams_, finish_when_complete();
-      }) {
+      output_(
+          loop,
+          streams.stdout_sink,
+          kept_bytes(order_.limits.output),
+          [this] { --open_streams_, finish_when_complete(); },
+          [this] { on_flood(); }),
+      errors_(
+          loop,
+          streams.stderr_sink,
+          kept_bytes(order_.limits.output),
+          [this] { --open_streams_, finish_when_complete(); },
+          [this] { on_flood(); }) {
   id_ = client_.run(order_,
                     bundle,
                     {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
@@ -62,6 +67,7 @@ Stage::~Stage() {
 }
 
 void Stage::cancel() {
+  cancelled_ = true;
   client_.cancel(id_);
   output_.abandon();
   errors_.abandon();
@@ -91,8 +97,16 @@ void Stage::on_collected() {
   finish_when_complete();
 }
 
+void Stage::on_flood() {
+  flooded_ = true;
+  client_.cancel(id_);
+}
+
 void Stage::finish_when_complete() {
   if (!facts_ || open_streams_ > 0 || !done_) return;
+  // The keeper knows only that we ended it.
+  if (flooded_ && !cancelled_ && facts_->cause == cell::Cause::cancelled)
+    facts_->cause = cell::Cause::output;
   input_.stop();
   StageResult result{
       .name = name_,

@@ -61,6 +61,7 @@ class Stage {
  private:
   void on_started(cell::Streams streams);
   void on_collected();
+  void on_flood();
   void finish_when_complete();
 
   kernel::EventLoop& loop_;
@@ -75,6 +76,8 @@ class Stage {
   base::Fd collected_;
   std::optional<cell::Facts> facts_;
   int open_streams_ = 0;
+  bool flooded_ = false;
+  bool cancelled_ = false;
   std::uint64_t id_ = 0;
 };
 

@@ -102,17 +102,41 @@ TEST_F(StreamsTest, AGibibyteOfOutputPassesToASink) {
   EXPECT_EQ(result.stdout_text.total, kGibi);
 }
 
-TEST_F(StreamsTest, AGibibyteOfOutputIsCapturedAsHeadAndTail) {
+TEST_F(StreamsTest, OutputOverTheLimitIsCapturedAsHeadAndTailAndTheProgramGoesOn) {
+  for (const auto& [limit, total] : {std::pair{1_MiB, 16_MiB}, {8_MiB, 40_MiB}}) {
+    Limits limits = roomy_limits();
+    limits.output = limit;
+    const auto result = run_probe({.args = {"byte-then-write", std::to_string(total.bytes())},
+                                   .limits = limits,
+                                   .streams = {.stdin_text = "x"}});
+    EXPECT_EQ(outcome_of(result), "output_limit");
+    EXPECT_EQ(result.verdict.exit_code, 0);
+    EXPECT_EQ(result.stdout_text.total, total.bytes());
+    const std::uint64_t half = limit.bytes() / 2;
+    EXPECT_TRUE(result.stdout_text.bytes ==
+                counted_bytes(0, half) + counted_bytes(total.bytes() - half, total.bytes()));
+  }
+}
+
+TEST_F(StreamsTest, AFloodEndsTheProgramLongBeforeItsTime) {
+  const auto sink = kernel::make_memory_file("sink");
+  ASSERT_TRUE(sink);
   Limits limits = roomy_limits();
+  limits.cpu_time = std::chrono::seconds(600);
+  limits.wall_time = std::chrono::seconds(600);
   limits.output = 1_MiB;
-  const auto result = run_probe({.args = {"byte-then-write", std::to_string(kGibi)},
-                                 .limits = limits,
-                                 .streams = {.stdin_text = "x"}});
-  EXPECT_EQ(outcome_of(result), "output_limit");
-  EXPECT_EQ(result.stdout_text.total, kGibi);
-  const std::uint64_t half = limits.output.bytes() / 2;
-  EXPECT_TRUE(result.stdout_text.bytes ==
-              counted_bytes(0, half) + counted_bytes(kGibi - half, kGibi));
+  for (const int descriptor : {-1, sink->get()}) {
+    const auto result = run_probe({.args = {"flood"},
+                                   .limits = limits,
+                                   .streams = {.stdin_text = "", .stdout_sink = descriptor}});
+    EXPECT_EQ(outcome_of(result), "output_limit") << result.verdict.message;
+    EXPECT_EQ(limits_hit_of(result), Words{"output"});
+    EXPECT_EQ(result.verdict.signal, SIGKILL);
+    EXPECT_TRUE(result.stdout_text.is_truncated());
+    EXPECT_GT(result.stdout_text.total, (17_MiB).bytes());
+    if (descriptor < 0) EXPECT_EQ(result.stdout_text.bytes.size(), limits.output.bytes());
+  }
+  EXPECT_EQ(::lseek(sink->get(), 0, SEEK_END), 1 << 20);
 }
 
 TEST_F(StreamsTest, NoMoreThanTheLimitPassesToASink) {

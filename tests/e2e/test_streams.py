@@ -112,9 +112,12 @@ def test_each_stream_has_the_output_limit_for_itself(python):
     assert ended.err.startswith("e" * 1000 + "retort: output_limit")
 
 
-def test_a_flood_is_counted_to_its_end(source):
+def test_a_flood_is_ended_and_what_was_kept_is_told(source):
+    """FLOOD would end by itself with exit code 0."""
     stage = run_json("--limit", "output=1KiB", source("main.c", FLOOD), stdin="x")["stages"][-1]
-    assert (stage["stdout_total_bytes"], len(stage["stdout"]), stage["truncated"]) == (GIB, 1024, ["stdout"])
+    assert (stage["status"], stage["signal"], stage["limits_hit"]) == ("output_limit", 9, ["output"])
+    assert (len(stage["stdout"]), stage["truncated"]) == (1024, ["stdout"])
+    assert 16 * 1024 * 1024 < stage["stdout_total_bytes"] < GIB
 
 
 def test_a_program_may_close_its_streams_and_work_on(python):
