@@ -118,6 +118,18 @@ def is_available(runtime):
     return runtime in {entry["id"] for entry in json.loads(retort("runtime", "ls", "--json").out) if entry["available"]}
 
 
+# The same program in every language that comes with Retort: its file's name and its text.
+HELLO = {
+    "python": ("hello.py", 'print("hello")\n'),
+    "c": ("hello.c", '#include <stdio.h>\nint main(void) { puts("hello"); }\n'),
+    "cpp": ("hello.cpp", '#include <iostream>\nint main() { std::cout << "hello\\n"; }\n'),
+    "bash": ("hello.sh", "echo hello\n"),
+    "perl": ("hello.pl", 'print "hello\\n";\n'),
+    "javascript": ("hello.js", 'console.log("hello");\n'),
+    "java": ("Hello.java", 'class Hello { public static void main(String[] a) { System.out.println("hello"); } }\n'),
+}
+
+
 # --- What /proc, /run and the control groups show ---------------------------------------------------------------------
 
 

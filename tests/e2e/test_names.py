@@ -1,0 +1,139 @@
+"""retort run: what is run and how: languages, files and folders, and that a name is never more than a name."""
+
+import pytest
+from harness import HELLO, is_available, need, run
+
+pytestmark = pytest.mark.root
+
+
+@pytest.mark.parametrize("language", HELLO)
+def test_a_file_name_tells_the_language(language, source):
+    need(is_available(language), f"{language} is not on this host")
+    ended = run(source(*HELLO[language]))
+    assert (ended.code, ended.out, ended.err) == (0, "hello\n", "")
+
+
+@pytest.mark.parametrize("language", ["python", "c", "cpp", "bash", "perl", "javascript", "java"])
+def test_a_language_can_be_named(language, source):
+    need(is_available(language), f"{language} is not on this host")
+    ended = run("-l", language, source(*HELLO[language]))
+    assert (ended.code, ended.out, ended.err) == (0, "hello\n", "")
+
+
+def test_a_named_language_needs_no_extension(source):
+    assert run("-l", "python", source("program", 'print("hello")')).out == "hello\n"
+
+
+def test_several_files_lie_side_by_side_and_the_first_is_the_main_one(source):
+    main = source("start.py", "import helper\nprint(helper.word)")
+    helper = source("elsewhere/helper.py", 'word = "together"')
+    assert run(main, helper).out == "together\n"
+
+
+def test_several_sources_are_compiled_together(source):
+    main = source("main.c", '#include <stdio.h>\n#include "word.h"\nint main(void) { puts(word()); }\n')
+    word = source("word.c", 'const char *word(void) { return "linked"; }\n')
+    ended = run(main, word, source("word.h", "const char *word(void);\n"))
+    assert (ended.code, ended.out) == (0, "linked\n"), ended.err
+
+
+def test_two_files_of_one_name_are_refused(source):
+    ended = run(source("a/main.py", ""), source("b/main.py", ""))
+    assert ended.code == 64
+    assert "main.py" in ended.err
+
+
+def test_a_folder_is_taken_whole_and_begins_with_the_main_file(source, tmp_path):
+    source("project/a.py", 'raise SystemExit("not the main file")')
+    source("project/main.py", "from package.deep import word\nprint(word, open('data/numbers.txt').read())")
+    source("project/package/deep.py", 'word = "deep"')
+    source("project/data/numbers.txt", "1 2")
+    ended = run(tmp_path / "project")
+    assert (ended.code, ended.out) == (0, "deep 1 2\n"), ended.err
+
+
+def test_a_folder_with_one_source_begins_there(source, tmp_path):
+    source("project/solution.py", "print(open('note.txt').read())")
+    source("project/note.txt", "read")
+    assert run(tmp_path / "project").out == "read\n"
+
+
+def test_a_folder_without_a_main_file_is_refused_with_its_name(source, tmp_path):
+    source("project/a.py", "")
+    source("project/b.py", "")
+    ended = run(tmp_path / "project")
+    assert ended.code == 64
+    assert "main.py" in ended.err
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    ended = run(tmp_path)
+    assert ended.code == 64
+    assert "no file" in ended.err
+
+
+def test_links_in_a_folder_are_not_followed(source, tmp_path):
+    source("project/main.py", "import os\nprint(sorted(os.listdir()))")
+    secret = source("secret.txt", "secret")
+    (tmp_path / "project/link.txt").symlink_to(secret)
+    assert run(tmp_path / "project").out == "['main.py']\n"
+
+
+NAMES = [
+    ("python", "--", 'print("hello")'),
+    ("python", " x", 'print("hello")'),
+    ("python", "@args", 'print("hello")'),
+    ("python", "näme.py", 'print("hello")'),
+    ("python", "-c", 'print("hello")'),
+    ("python", "a;b $(id) `id` 'q\".py", 'print("hello")'),
+    ("c", "a;b.c", HELLO["c"][1]),
+    ("c", "-o.c", HELLO["c"][1]),
+    ("cpp", "-fplugin=evil.cpp", HELLO["cpp"][1]),
+    ("bash", "-c", "echo hello"),
+    ("perl", "-e", 'print "hello\\n";'),
+    ("javascript", "--eval=1.js", 'console.log("hello");'),
+]
+
+
+@pytest.mark.parametrize(("language", "name", "text"), NAMES)
+def test_a_file_name_is_a_name_and_never_an_option(language, name, text, source):
+    need(is_available(language), f"{language} is not on this host")
+    ended = run("-l", language, source(name, text))
+    assert (ended.code, ended.out) == (0, "hello\n"), ended.err
+
+
+@pytest.mark.parametrize("name", ["run", "doctor", "{}", "x=y", "%%"])
+def test_a_file_name_that_means_something_to_command_lines_is_a_name(name, source, tmp_path):
+    source(name, 'print("hello")')
+    ended = run("-l", "python", name, cwd=tmp_path)
+    assert (ended.code, ended.out) == (0, "hello\n"), ended.err
+
+
+def test_a_second_source_named_like_an_option_is_compiled(source):
+    main = source("main.c", '#include <stdio.h>\nint word(void);\nint main(void) { printf("%d\\n", word()); }\n')
+    ended = run(main, source("-fsyntax-only.c", "int word(void) { return 7; }\n"))
+    assert (ended.code, ended.out) == (0, "7\n"), ended.err
+
+
+def test_a_file_name_with_a_control_character_is_refused(source):
+    ended = run("-l", "python", source("a\nb.py", ""))
+    assert ended.code == 64
+    assert "\n" not in ended.err.rstrip("\n")
+
+
+def test_a_version_can_be_asked_for(python):
+    program = python("import platform\nprint(platform.python_version())")
+    here = run(program).out.strip()
+    major, minor, _ = here.split(".")
+    for version in (here, f"{major}.{minor}", major, "*"):
+        ended = run("-l", f"python@{version}", program)
+        assert (ended.code, ended.out.strip()) == (0, here), ended.err
+
+
+def test_a_version_that_is_not_here_is_refused_with_the_one_that_is(python):
+    here = run(python("import platform\nprint(platform.python_version())")).out.strip()
+    for version in ("2", "3.1", here + ".9"):
+        ended = run("-l", f"python@{version}", python('print("ran")'))
+        assert (ended.code, ended.out) == (125, ""), version
+        assert here in ended.err
+        assert version in ended.err
