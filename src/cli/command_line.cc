@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "base/bytes.h"
 #include "cell/limits.h"
 #include "cli/commands.h"
+#include "text/nearest.h"
 
 namespace retort::cli {
 namespace {
@@ -45,7 +48,8 @@ void add_run(CLI::App& app, RunOptions& options) {
   app.add_option("-l,--language",
                  options.language,
                  "Runtime: LANG or LANG@VERSION; by default from the file's name")
-      ->type_name("LANG");
+      ->type_name("LANG")
+      ->check([](const std::string& name) { return name.empty() ? "names no language" : ""; }, "");
   app.add_option("files", options.files, "Source files, the main one first, or one folder")
       ->required()
       ->type_name("FILE");
@@ -74,6 +78,33 @@ void add_run(CLI::App& app, RunOptions& options) {
                options.json,
                "Print the whole result as JSON instead of passing the streams through");
   app.footer(limits_help());
+}
+
+// The first word that should name a command of `app` and does not, told on stderr. CLI11 would only
+// say that a command is missing.
+bool is_command_unknown(const CLI::App& app, std::span<const std::string> words) {
+  if (words.empty() || words.front().starts_with('-')) return false;
+  std::vector<std::string> names;
+  for (const CLI::App* known : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (known->get_name() == words.front()) return is_command_unknown(*known, words.subspan(1));
+    names.push_back(known->get_name());
+  }
+  if (names.empty()) return false;  // what follows are the command's own words
+  std::fprintf(stderr,
+               "retort: no command '%s'%s\n",
+               base::printable(words.front()).c_str(),
+               text::suggestion(words.front(), names).c_str());
+  return true;
+}
+
+// CLI11 takes a word in brackets, where it may be one of many, for a list: a file of that name is
+// one file. The value of an option is left alone, since it is one word anyway.
+void mark_names_in_brackets(const CLI::App& run, std::span<std::string> words) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!words[i].starts_with('[') || !words[i].ends_with(']')) continue;
+    const CLI::Option* before = run.get_option_no_throw(words[i - 1]);
+    if (before == nullptr || before->get_items_expected_max() == 0) words[i].insert(0, "./");
+  }
 }
 
 }  // namespace
@@ -143,6 +174,8 @@ int run_command_line(int argc, char** argv) {
   selftest_command->add_flag("--json", selftest_options.json, "As JSON");
   selftest_command->callback([&] { command = [&] { return selftest(selftest_options); }; });
 
+  if (is_command_unknown(app, words)) return kUsage;
+  if (!words.empty() && words.front() == "run") mark_names_in_brackets(*run_command, words);
   try {
     std::ranges::reverse(words);  // CLI11 takes them from the back
     app.parse(words);

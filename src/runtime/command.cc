@@ -131,11 +131,17 @@ Status add_sources(const CommandInputs& inputs, std::vector<std::string>& out) {
     return invalid("the main file '" + base::printable(inputs.main_file) +
                    "' has no extension of this language: " + known);
   }
-  out.push_back("./" + inputs.main_file);
+  std::vector<std::string> sources = {inputs.main_file};
   for (const std::string& file : inputs.files) {
-    if (file != inputs.main_file && has_extension(file, inputs.extensions)) {
-      out.push_back("./" + file);
+    if (file != inputs.main_file && has_extension(file, inputs.extensions)) sources.push_back(file);
+  }
+  for (const std::string& file : sources) {
+    // gcc hands the bare name on to cc1 (-dumpbase @x.c), which reads options from the file x.c.
+    if (file.substr(file.rfind('/') + 1).starts_with('@')) {
+      return invalid("the source '" + base::printable(file) +
+                     "' begins with '@': compilers take that for a list of options");
     }
+    out.push_back("./" + file);
   }
   return {};
 }

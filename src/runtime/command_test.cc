@@ -62,6 +62,16 @@ TEST(ExpandCommand, SourcesNeedAMainFileOfTheLanguage) {
             "the main file 'prog.txt' has no extension of this language: .cpp, .cc");
 }
 
+TEST(ExpandCommand, ASourceNamedLikeAListOfOptionsIsRefused) {
+  for (const char* name : {"@main.cpp", "lib/@main.cpp"}) {
+    EXPECT_EQ(refusal({"/bin/x", "{sources}"}, inputs({"main.cpp", name})),
+              "the source '" + std::string(name) +
+                  "' begins with '@': compilers take that for a list of options");
+  }
+  EXPECT_EQ(expand({"/bin/x", "{sources}"}, StageKind::compile, inputs({"main.cpp", "@data"})),
+            (Words{"/bin/x", "./main.cpp"}));
+}
+
 TEST(ExpandCommand, ArgumentsAreNeverReadAsPlaceholders) {
   const CommandInputs in = inputs({"main.cpp"}, {"{main}", "", "a b", "$(id)", "}"});
   const Words expected = {"./p", "{main}", "", "a b", "$(id)", "}"};

@@ -108,6 +108,9 @@ def test_a_missing_source_file_is_125_with_its_name():
 
 WRONG = {
     "no command": ([], "subcommand"),
+    "unknown command": (["fly"], "fly"),
+    "misspelt command": (["rnu", "{file}"], "did you mean 'run'"),
+    "unknown command of a command": (["runtime", "lss"], "did you mean 'ls'"),
     "no file": (["run"], "files"),
     "unknown option": (["run", "--bogus", "{file}"], "--bogus"),
     "option without its value": (["run", "{file}", "--limit"], "--limit"),
@@ -124,6 +127,7 @@ WRONG = {
     "negative time": (["run", "--limit", "cpu_time=-2s", "{file}"], "cpu_time"),
     "count with a unit": (["run", "--limit", "processes=2s", "{file}"], "processes"),
     "overflow": (["run", "--limit", "memory=99999999999999999999GiB", "{file}"], "memory"),
+    "empty language": (["run", "-l", "", "{file}"], "language"),
     "version without a language": (["run", "-l", "@3", "{file}"], "language"),
     "language without its version": (["run", "-l", "python@", "{file}"], "version"),
     "arguments for another command": (["runtime", "ls", "--", "x"], "--"),

@@ -102,7 +102,7 @@ def test_a_file_name_is_a_name_and_never_an_option(language, name, text, source)
     assert (ended.code, ended.out) == (0, "hello\n"), ended.err
 
 
-@pytest.mark.parametrize("name", ["run", "doctor", "{}", "x=y", "%%"])
+@pytest.mark.parametrize("name", ["[a,b]", "[x]", "[]", "run", "doctor", "{}", "x=y", "%%"])
 def test_a_file_name_that_means_something_to_command_lines_is_a_name(name, source, tmp_path):
     source(name, 'print("hello")')
     ended = run("-l", "python", name, cwd=tmp_path)
@@ -113,6 +113,25 @@ def test_a_second_source_named_like_an_option_is_compiled(source):
     main = source("main.c", '#include <stdio.h>\nint word(void);\nint main(void) { printf("%d\\n", word()); }\n')
     ended = run(main, source("-fsyntax-only.c", "int word(void) { return 7; }\n"))
     assert (ended.code, ended.out) == (0, "7\n"), ended.err
+
+
+def test_a_source_named_like_a_response_file_is_no_list_of_options(source):
+    """gcc's driver hands the bare name to cc1, which takes "@main.c" for: options are in main.c."""
+    text = '#define X "-fplugin=/usr/lib/evil.so"\nint main(void) { return 0; }\n'
+    ended = run(source("main.c", text), source("@main.c", "int other;\n"))
+    assert "plugin" not in ended.err
+    is_refused = ended.code == 64 and "@main.c" in ended.err
+    assert ended.code == 0 or is_refused, ended.err
+
+
+@pytest.mark.parametrize("name", ["[x]", "[a,b]"])
+@pytest.mark.parametrize("form", ["{option} {name}", "{option}={name}"])
+def test_the_value_of_an_option_may_be_in_brackets(form, name, python, source, tmp_path):
+    source(name, "read\n")
+    words = [form.format(option="--stdin", name=name), form.format(option="--output", name=f"[out,{name}]")]
+    ended = run(*" ".join(words).split(), python("open('new', 'w').write(input())"), cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert (tmp_path / f"[out,{name}]/new").read_text() == "read"
 
 
 def test_a_file_name_with_a_control_character_is_refused(source):
