@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "cli/commands.h"
+#include "cli/sources.h"
 #include "cli/workbench.h"
 #include "job/output_files.h"
 #include "job/report.h"
@@ -31,60 +32,6 @@ using base::Status;
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMostFiles = 10'000;
-constexpr std::size_t kLargestSource = 256U << 20U;
-
-Result<job::SourceFile> read_source(const std::string& path, const std::string& name) {
-  if (auto valid = runtime::validate_file_name(name); !valid)
-    return valid.error().within(base::printable(path));
-  RETORT_TRY(std::string content, kernel::read_small_file(AT_FDCWD, path, kLargestSource));
-  const bool executable = ::access(path.c_str(), X_OK) == 0;
-  return job::SourceFile{.name = name, .content = std::move(content), .executable = executable};
-}
-
-// Every regular file below `folder`, by name relative to it; links are not followed.
-Status read_folder(const fs::path& folder, std::vector<job::SourceFile>& sources) {
-  std::error_code error;
-  std::vector<fs::path> paths;
-  for (auto walk = fs::recursive_directory_iterator(folder, error);
-       !error && walk != fs::recursive_directory_iterator();
-       walk.increment(error)) {
-    std::error_code unknown;
-    if (walk->is_symlink(unknown) || !walk->is_regular_file(unknown)) continue;
-    paths.push_back(walk->path());
-    if (paths.size() > kMostFiles) {
-      return Error{Fault::invalid,
-                   folder.string() + ": more than " + std::to_string(kMostFiles) + " files",
-                   0};
-    }
-  }
-  if (error)
-    return Error{Fault::denied, "read " + folder.string() + ": " + error.message(), error.value()};
-  std::ranges::sort(paths);
-  for (const fs::path& path : paths) {
-    RETORT_TRY(auto source,
-               read_source(path.string(), path.lexically_relative(folder).generic_string()));
-    sources.push_back(std::move(source));
-  }
-  return {};
-}
-
-// Files keep their last component as name; folders are taken whole.
-Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>& paths) {
-  std::vector<job::SourceFile> sources;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (fs::is_directory(path, error)) {
-      RETORT_CHECK(read_folder(path, sources));
-      continue;
-    }
-    RETORT_TRY(auto source, read_source(path, fs::path(path).filename().string()));
-    sources.push_back(std::move(source));
-  }
-  if (sources.empty()) return Error{Fault::invalid, "there is no file to run", 0};
-  return sources;
-}
 
 // Of a folder's files the main one comes first: named as the manifest's, or the only one of its
 // language.
@@ -132,7 +79,7 @@ Status check_version(Workbench& bench,
   if (request.version.empty()) return {};
   RETORT_TRY(const auto version, find_version(bench, manifest));
   if (runtime::is_version_match(version, request.version)) return {};
-  return Error{Fault::not_found,
+  return Error{Fault::invalid,
                manifest.id + " is here in version " + version + ", not " + request.version,
                0};
 }
@@ -243,7 +190,7 @@ Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& ca
   RETORT_TRY(prepared.entry, choose_runtime(catalogue, options, submission.files));
   const runtime::Manifest& manifest = prepared.entry->manifest;
   if (!prepared.entry->is_available()) {
-    return Error{Fault::not_found, manifest.name + " " + prepared.entry->reason(), 0};
+    return Error{Fault::unsupported, manifest.name + " " + prepared.entry->reason(), 0};
   }
   std::error_code error;
   const bool from_folder = fs::is_directory(options.files.front(), error);
@@ -275,6 +222,14 @@ Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& ca
     submission.streams.stderr_sink = 2;
   }
   return prepared;
+}
+
+// Is it the command line's fault that there is nothing to run? Until the keeper starts, what is
+// opened is what the user named; that the system refuses it to him (EACCES) is another matter.
+bool is_typed_wrong(const Error& error) {
+  constexpr std::array kNoSuchFile = {ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, ENXIO, EEXIST};
+  return error.fault == Fault::invalid || error.fault == Fault::not_found ||
+         std::ranges::count(kNoSuchFile, error.os_errno) > 0;
 }
 
 Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
@@ -315,6 +270,7 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   if (options.json) {
     std::puts(text::pretty(job::to_json(result, manifest.id, files)).c_str());
     if (std::fflush(stdout) != 0) return base::os_error("write", "the result");
+    if (caught != 0) return kSignalBase + caught;
     return result.outcome == cell::Outcome::internal_error ? kFailed : 0;
   }
   tell(result);
@@ -336,8 +292,9 @@ int run(const RunOptions& options) {
   const auto catalogue = load_catalogue();
   if (!catalogue) return complain(catalogue.error());
   auto prepared = prepare(options, *catalogue);
-  if (!prepared)
-    return complain(prepared.error(), prepared.error().fault == Fault::invalid ? kUsage : kFailed);
+  if (!prepared) {
+    return complain(prepared.error(), is_typed_wrong(prepared.error()) ? kUsage : kFailed);
+  }
   const auto code = run_prepared(options, *std::move(prepared));
   return code ? *code
               : complain(code.error(), code.error().fault == Fault::invalid ? kUsage : kFailed);

@@ -1,9 +1,10 @@
 """retort run: how it ends, as a number, and what it says then."""
 
 import signal
+import subprocess
 
 import pytest
-from harness import retort, run, run_json
+from harness import RETORT, environment, retort, run, run_json
 
 pytestmark = pytest.mark.root
 
@@ -82,9 +83,9 @@ def test_a_runtime_that_is_not_available_is_125_with_the_way_to_get_it(manifests
     assert "apt-get install made-up-package" in ended.err
 
 
-def test_an_unknown_runtime_is_125_with_those_that_are_known(python):
+def test_an_unknown_runtime_is_64_with_those_that_are_known(python):
     ended = run("-l", "cobol", python(""))
-    assert ended.code == 125
+    assert ended.code == 64
     assert "cobol" in ended.err
     assert "python" in ended.err
 
@@ -93,17 +94,32 @@ def test_a_misspelt_runtime_is_answered_with_the_nearest(python):
     assert "did you mean 'python'" in run("-l", "pyhton", python("")).err
 
 
-def test_a_file_that_tells_no_language_is_125_with_the_way_out(source):
+def test_a_file_that_tells_no_language_is_64_with_the_way_out(source):
     ended = run(source("main.zzz", ""))
-    assert ended.code == 125
+    assert ended.code == 64
     assert "main.zzz" in ended.err
     assert "name the language" in ended.err
 
 
-def test_a_missing_source_file_is_125_with_its_name():
-    ended = run("nowhere.py")
-    assert (ended.code, ended.out) == (125, "")
-    assert "nowhere.py" in ended.err
+@pytest.mark.parametrize("path", ["nowhere.py", "nowhere/main.py", "main.py/below.py", "x" * 300 + ".py", "loop.py"])
+def test_a_source_file_that_is_not_there_is_64_with_its_name(path, python, tmp_path):
+    python("print('ran')")
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    ended = run(path, cwd=tmp_path)
+    assert (ended.code, ended.out) == (64, "")
+    assert path in ended.err
+
+
+def test_a_host_that_has_no_keeper_is_125(python, tmp_path):
+    """The program alone: what is missing beside it is not what the user typed."""
+    (tmp_path / "retort").write_bytes(RETORT.read_bytes())
+    (tmp_path / "retort").chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "retort", "run", python("print('ran')")],
+        stdin=subprocess.DEVNULL, capture_output=True, env=environment(), timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (125, b"")
+    assert b"retort-keeper" in done.stderr
 
 
 WRONG = {

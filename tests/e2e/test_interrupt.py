@@ -1,5 +1,6 @@
 """SIGINT, SIGTERM and SIGHUP end a run at once."""
 
+import json
 import os
 import random
 import signal
@@ -54,6 +55,17 @@ def test_a_signal_ends_the_run_stage(number, python):
         assert process.wait(SOON) == 128 + number
         assert not cell_processes()
         assert b"cancelled" in process.stderr.read()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_with_json_the_result_is_printed_and_the_exit_code_tells_of_the_signal(number, python):
+    with start("--json", python(DEAF)) as process:
+        assert until(lambda: "python3" in cell_processes().values())
+        send(process, number)
+        assert process.wait(SOON) == 128 + number
+        result = json.loads(process.stdout.read())
+        assert result["status"] == "cancelled"
+        assert [stage["status"] for stage in result["stages"]] == ["cancelled"]
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -76,7 +76,7 @@ def test_stdin_from_a_folder_is_refused(python, tmp_path):
 
 def test_stdin_from_a_file_that_is_not_there_is_refused_with_its_name(python):
     ended = run("--stdin", "/nowhere/input.txt", python(COUNT))
-    assert (ended.code, ended.out) == (125, "")
+    assert (ended.code, ended.out) == (64, "")
     assert "/nowhere/input.txt" in ended.err
 
 
