@@ -1,15 +1,18 @@
 // retort run: a program from files of this machine, in a cell, with this terminal's streams.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "cli/commands.h"
@@ -146,16 +149,32 @@ int exit_code_of(const job::JobResult& result, int caught_signal) {
   return verdict.exit_code.value_or(kFailed);
 }
 
-// Diagnostics of the compiler, and one line on what stopped the program, to stderr; stdout is the
-// program's.
-void tell(const job::JobResult& result) {
+// The compiler's diagnostics to stderr, ahead of what the program will print there. A signal ends
+// the writing, not us: a reader that does not read must not keep Ctrl-C from ending the job.
+void tell_diagnostics(std::string_view text, const Fd& signals) {
+  while (!text.empty()) {
+    std::array<pollfd, 2> ends = {pollfd{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0},
+                                  pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0}};
+    if (::poll(ends.data(), ends.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      return;
+    }
+    if (ends[1].revents != 0) return;
+    // A pipe that is ready takes this much without waiting.
+    const ssize_t count =
+        ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+    if (count < 0 && errno != EINTR && errno != EAGAIN) return;
+    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+// What a compiler that failed printed, and one line on what stopped the program, to stderr; stdout
+// is the program's.
+void tell(const job::JobResult& result, bool has_told_diagnostics) {
   const job::StageResult& last = result.stages.back();
-  for (const job::StageResult& stage : result.stages) {
-    if (stage.name != "compile") continue;
-    const bool failed = &stage == &last;
-    std::fwrite(stage.stderr_text.bytes.data(), 1, stage.stderr_text.bytes.size(), stderr);
-    if (failed)
-      std::fwrite(stage.stdout_text.bytes.data(), 1, stage.stdout_text.bytes.size(), stderr);
+  if (last.name == "compile" && !has_told_diagnostics) {
+    std::fwrite(last.stderr_text.bytes.data(), 1, last.stderr_text.bytes.size(), stderr);
+    std::fwrite(last.stdout_text.bytes.data(), 1, last.stdout_text.bytes.size(), stderr);
   }
   if (result.outcome != cell::Outcome::ok && result.outcome != cell::Outcome::nonzero_exit) {
     std::fprintf(stderr,
@@ -239,6 +258,22 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   RETORT_CHECK(check_enforceable(bench.keeper->abilities(), prepared.submission.allow_unenforced));
   RETORT_CHECK(check_version(bench, options, manifest));
 
+  if (bench.keeper->abilities().single_id && !options.json) {
+    std::fputs(
+        "retort: note: the program runs under your own user id, with your quotas and keys: you "
+        "have "
+        "no subordinate ids to give it, or no newuidmap (package uidmap, then usermod "
+        "--add-subuids FIRST-LAST --add-subgids FIRST-LAST USER; retort doctor says which)\n",
+        stderr);
+  }
+  bool has_told_diagnostics = false;
+  if (!options.json) {
+    prepared.submission.on_compiled = [&](const job::StageResult& stage) {
+      tell_diagnostics(stage.stderr_text.bytes, signals);
+      has_told_diagnostics = true;
+    };
+  }
+
   std::optional<Result<job::JobResult>> ended;
   job::Job job(*bench.loop,
                *bench.keeper,
@@ -273,7 +308,7 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
     if (caught != 0) return kSignalBase + caught;
     return result.outcome == cell::Outcome::internal_error ? kFailed : 0;
   }
-  tell(result);
+  tell(result, has_told_diagnostics);
   for (const job::OutputFile& file : files) {
     if (!file.refused.empty()) {
       std::fprintf(stderr,

@@ -94,6 +94,7 @@ Job::Job(kernel::EventLoop& loop, keeper::Client& client, Submission submission,
       submission_(std::move(submission)),
       done_(std::move(done)),
       started_at_(base::monotonic_now()) {
+  result_.has_own_ids = !client_.abilities().single_id;
   Status begun = check_names(submission_.files);
   if (begun) begun = submission_.runtime->compile ? compile() : run(nullptr);
   if (!begun) finish(begun.error());
@@ -181,6 +182,7 @@ void Job::on_compiled(Result<StageResult> result) {
     if (cancelled_) result_.outcome = Outcome::cancelled;
     return finish(std::move(result_));
   }
+  if (submission_.on_compiled) submission_.on_compiled(result_.stages.back());
   if (auto started = run(&collected); !started) {
     if (started.error().fault != Fault::invalid) return finish(started.error());
     result_.outcome = Outcome::compile_error;

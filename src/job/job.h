@@ -33,13 +33,16 @@ struct Submission {
   std::uint32_t allow_unenforced = 0;
   bool collect_files = false;  // what the run stage wrote
   StageStreams streams;        // of the run stage; compilers are captured
+  // Told of a compile stage that succeeded, before the run stage begins.
+  std::function<void(const StageResult&)> on_compiled;
 };
 
 struct JobResult {
   cell::Outcome outcome = cell::Outcome::internal_error;
   std::string message;
   std::vector<StageResult> stages;
-  base::Duration total{};  // from start to here
+  bool has_own_ids = true;  // cells have user ids that nobody else has
+  base::Duration total{};   // from start to here
   // What the run stage wrote and was collected, as a bundle; see output_files.h.
   base::Fd files;
 };

@@ -72,6 +72,7 @@ object to_json(const JobResult& result,
   record["status"] = cell::outcome_name(result.outcome);
   record["message"] = result.message;
   record["runtime"] = runtime;
+  record["own_ids"] = result.has_own_ids;
   array stages;
   object timing;
   timing["total_us"] = result.total.count();

@@ -47,6 +47,11 @@ def send(process, number):
         process.send_signal(number)
 
 
+def ends_when_interrupted(process):
+    os.killpg(process.pid, signal.SIGINT)
+    return process.poll() is not None
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_run_stage(number, python):
     with start(python(DEAF)) as process:
@@ -99,12 +104,16 @@ def test_a_second_interrupt_works_while_nobody_reads_the_result(python):
         until(lambda: False, 0.5)  # until there is more than the pipe takes
         os.killpg(process.pid, signal.SIGINT)
         assert until(lambda: not cell_processes())
+        assert until(lambda: ends_when_interrupted(process), SOON, step=0.2)
 
-        def ends():
-            os.killpg(process.pid, signal.SIGINT)
-            return process.poll() is not None
 
-        assert until(ends, SOON, step=0.2)
+def test_a_second_interrupt_works_while_nobody_reads_the_compilers_warnings(source):
+    text = "".join(f"#warning {'w' * 200} {number}\n" for number in range(1000)) + "int main(void) {}\n"
+    with start(source("main.c", text)) as process:
+        assert until(lambda: "cc1" in cell_processes().values())
+        assert until(lambda: not cell_processes())
+        until(lambda: False, 0.3)  # until the pipe is full
+        assert until(lambda: ends_when_interrupted(process), SOON, step=0.2)
 
 
 def test_an_interrupt_works_while_stdin_is_open_and_silent(python):

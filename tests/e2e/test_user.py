@@ -120,7 +120,26 @@ def test_one_limit_to_go_without_is_not_enough(user):
 
 def test_it_works_when_told_to_go_without(user):
     ended = as_user(user, *ALLOW, user.program("print(input())"), stdin="through\n")
-    assert (ended.code, ended.out, ended.err) == (0, "through\n", "")
+    assert (ended.code, ended.out) == (0, "through\n"), ended.err
+
+
+def test_that_a_cell_has_the_users_own_id_is_told_once_with_what_mends_it(user):
+    program = user.program('#include <stdio.h>\nint main(void) { puts("ran"); }\n', "main.c")
+    ended = as_user(user, *ALLOW, program)
+    assert (ended.code, ended.out) == (0, "ran\n")
+    if user.subordinate():
+        assert ended.err == ""
+    else:
+        assert ended.err.startswith("retort: note: ")
+        assert ended.err.count("\n") == 1
+        for word in ("your own user id", "uidmap", "usermod --add-subuids", "retort doctor"):
+            assert word in ended.err
+
+
+def test_whether_a_cell_has_ids_of_its_own_is_in_the_result(user):
+    ended = as_user(user, "--json", *ALLOW, user.program("print('ran')"))
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)["own_ids"] == bool(user.subordinate())
 
 
 def test_what_is_not_enforced_is_in_the_result(user):
