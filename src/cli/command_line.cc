@@ -2,10 +2,12 @@
 #include "cli/command_line.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -18,18 +20,43 @@
 namespace retort::cli {
 namespace {
 
+// Every limit with its default in each stage and its bounds, as the user would type them.
+std::string limits_table() {
+  std::string text;
+  const auto row = [&](const std::array<std::string_view, 5>& cells, std::string_view last) {
+    constexpr std::array<std::size_t, 5> kWidths = {13, 10, 10, 8, 10};
+    text += "  ";
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      std::string cell(cells.at(i));
+      cell.resize(std::max(cell.size() + 1, kWidths.at(i)), ' ');
+      text += cell;
+    }
+    text.append(last).append("\n");
+  };
+  row({"name", "run", "compile", "from", "to"}, "meaning");
+  const cell::Limits run;
+  const cell::Limits compile = cell::compile_defaults();
+  for (const cell::LimitInfo& info : cell::limit_infos()) {
+    // The stack has no number of its own, but follows memory.
+    const bool follows = info.limit == cell::Limit::stack;
+    row({info.name,
+         follows ? "= memory" : cell::limit_text(run, info.limit),
+         follows ? "= memory" : cell::limit_text(compile, info.limit),
+         info.smallest,
+         info.largest},
+        info.meaning);
+  }
+  return text;
+}
+
 std::string limits_help() {
   std::string text =
       "\nWhat follows -- are the program's arguments: retort run FILE… -- ARG…\n\nLimits (--limit "
-      "and --compile-limit NAME=VALUE):\n";
-  for (const cell::LimitInfo& info : cell::limit_infos()) {
-    std::string name(info.name);
-    name.resize(13, ' ');
-    text += "  " + name + std::string(info.meaning) + "\n";
-  }
+      "and --compile-limit NAME=VALUE), the defaults of each stage and the bounds:\n";
+  text += limits_table();
   text +=
       "\nTimes are written as 2s or 250ms, sizes as 256MiB or 64KiB, counts as plain numbers.\n"
-      "What a runtime sets by itself: retort runtime info ID\n"
+      "network is none or loopback. A runtime may set other defaults: retort runtime info ID\n"
       "\nExit codes: the program's own; 128 + signal when a signal ended it, or Ctrl-C the run; "
       "124 "
       "for a\n"
@@ -47,6 +74,18 @@ std::string limits_help() {
   return text;
 }
 
+// One NAME=VALUE each time, as often as it is given.
+void add_setting(CLI::App& app,
+                 const std::string& name,
+                 std::vector<std::string>& values,
+                 const std::string& description) {
+  app.add_option(name, values, description)
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
 void add_run(CLI::App& app, RunOptions& options) {
   app.add_option("-l,--language",
                  options.language,
@@ -56,26 +95,27 @@ void add_run(CLI::App& app, RunOptions& options) {
   app.add_option("files", options.files, "Source files, the main one first, or one folder")
       ->required()
       ->type_name("FILE");
-  app.add_option("--stdin", options.stdin_file, "Read the program's stdin from a file")
+  app.add_option("--stdin",
+                 options.stdin_file,
+                 "Read the program's stdin from a file; without it, stdin is passed through")
       ->type_name("FILE");
   app.add_option(
          "-o,--output",
          options.output_folder,
          "Put the files that the program wrote into this folder, over files of the same name")
       ->type_name("DIR");
-  app.add_option("--limit", options.limits, "Set a limit of the run stage; may be given again")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
-  app.add_option("--compile-limit",
-                 options.compile_limits,
-                 "Set a limit of the compile stage; may be given again")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
+  add_setting(app, "--limit", options.limits, "Set one limit of the run stage; may be given again");
+  add_setting(app,
+              "--compile-limit",
+              options.compile_limits,
+              "Set one limit of the compile stage; may be given again");
   app.add_option("--allow-unenforced",
                  options.allow_unenforced,
                  "Go without these limits where the host cannot enforce them")
       ->delimiter(',')
-      ->type_name("NAME,…")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("NAME,...")
       ->allow_extra_args(false);
   app.add_flag("--json",
                options.json,

@@ -169,10 +169,30 @@ LIMITS = {
 }
 
 
-def test_every_limit_of_the_help_text_is_in_this_table():
+def test_the_help_text_has_every_limit_with_its_defaults_and_bounds():
     text = retort("run", "--help").out
-    listed = text[text.index("Limits (") :].split("\n\n")[0].splitlines()[1:]
-    assert {line.split()[0] for line in listed} == set(LIMITS)
+    rows = text[text.index("Limits (") :].split("\n\n")[0].splitlines()[2:]
+    assert {row.split()[0] for row in rows} == set(LIMITS)
+    info = json.loads(retort("runtime", "info", "cpp", "--json").out)
+    for row in rows:
+        name, *cells = row.replace("= memory", "=memory").split()
+        assert cells[2:4] == LIMITS[name][2]
+        assert name in info["run"]["limits"]
+    assert "cpu_time     10s       30s       1ms     24h " in text
+    assert "network is none or loopback" in text
+
+
+def test_the_help_text_says_how_often_an_option_takes_how_many_values():
+    text = retort("run", "--help").out
+    assert "..." not in text[text.index("--limit") : text.index("--compile-limit")]
+    assert text.count("may be given again") == 2
+    assert "stdin is passed through" in text
+
+
+def test_an_option_takes_one_value_each_time(python):
+    ended = run("--limit", "memory=64MiB", "cpu_time=2s", python("print('ran')"))
+    assert (ended.code, ended.out) == (64, "")
+    assert "cpu_time=2s" in ended.err
 
 
 @pytest.mark.parametrize("option", ["--limit", "--compile-limit"])
