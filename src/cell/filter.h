@@ -3,8 +3,10 @@
 
 #include <linux/filter.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "cell/limits.h"
 
@@ -13,6 +15,13 @@ namespace retort::cell {
 // What a runtime's manifest may ask for beyond the base filter, as bits.
 enum AddOn : std::uint32_t { kNoAddOn = 0, kPtrace = 1, kInotify = 2 };
 constexpr std::uint32_t kAllAddOns = kPtrace | kInotify;
+
+struct AddOnInfo {
+  AddOn add_on;
+  std::string_view name;  // as manifests write it
+};
+constexpr std::array kAddOns = {AddOnInfo{.add_on = kPtrace, .name = "ptrace"},
+                                AddOnInfo{.add_on = kInotify, .name = "inotify"}};
 
 std::span<const sock_filter> filter_for(Network network, std::uint32_t add_ons);
 

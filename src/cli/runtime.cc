@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/bytes.h"
+#include "cell/filter.h"
 #include "cli/commands.h"
 #include "cli/workbench.h"
 #include "kernel/files.h"
@@ -28,6 +29,14 @@ array words(const std::vector<std::string>& list) {
   array result;
   for (const std::string& word : list) result.emplace_back(word);
   return result;
+}
+
+std::vector<std::string> add_ons_of(const runtime::StageSpec& stage) {
+  std::vector<std::string> names;
+  for (const cell::AddOnInfo& info : cell::kAddOns) {
+    if ((stage.add_ons & info.add_on) != 0) names.emplace_back(info.name);
+  }
+  return names;
 }
 
 object limits_of(const cell::Limits& limits) {
@@ -65,6 +74,7 @@ void print_stage(const char* name, const runtime::StageSpec& stage) {
   std::printf("%s\n  command     %s\n", name, joined(stage.command).c_str());
   for (const auto& [variable, value] : stage.env)
     std::printf("  %-11s %s\n", variable.c_str(), value.c_str());
+  if (stage.add_ons != 0) std::printf("  add-ons     %s\n", joined(add_ons_of(stage)).c_str());
   for (const cell::LimitInfo& info : cell::limit_infos()) {
     std::printf("  %-11s %s\n",
                 std::string(info.name).c_str(),
@@ -171,11 +181,13 @@ int runtime_info(const RuntimeOptions& options) {
     if (manifest.compile) {
       record["compile"] = {{"command", words(manifest.compile->stage.command)},
                            {"artefacts", words(manifest.compile->artefacts)},
+                           {"add_ons", words(add_ons_of(manifest.compile->stage))},
                            {"limits", limits_of(manifest.compile->stage.limits)}};
     } else {
       record["compile"] = nullptr;
     }
     record["run"] = {{"command", words(manifest.run.command)},
+                     {"add_ons", words(add_ons_of(manifest.run))},
                      {"limits", limits_of(manifest.run.limits)}};
     array samples;
     for (const runtime::Sample& sample : manifest.samples) samples.emplace_back(sample.name);

@@ -151,6 +151,7 @@ Status Job::compile() {
   RETORT_TRY(const auto command, command_for(compile.stage, false));
   RETORT_TRY(const Fd bundle, make_bundle(compile.stage, command, compile.artefacts, nullptr));
   const keeper::Order order{.limits = submission_.compile_limits,
+                            .add_ons = compile.stage.add_ons,
                             .allow_unenforced = submission_.allow_unenforced,
                             .collect = true,
                             .collect_bytes = submission_.compile_limits.disk.bytes(),
@@ -200,6 +201,7 @@ Status Job::run(const Fd* artefacts) {
       submission_.collect_files ? std::vector<std::string>{"."} : std::vector<std::string>{};
   RETORT_TRY(const Fd bundle, make_bundle(stage, command, wanted, artefacts));
   const keeper::Order order{.limits = submission_.run_limits,
+                            .add_ons = stage.add_ons,
                             .allow_unenforced = submission_.allow_unenforced,
                             .collect = submission_.collect_files,
                             .collect_bytes = submission_.run_limits.disk.bytes(),

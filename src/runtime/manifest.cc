@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "cell/filter.h"
 #include "cell/verdict.h"
 #include "runtime/command.h"
 #include "text/nearest.h"
@@ -184,6 +185,23 @@ void read_limits(TomlTable& stage, cell::Limits& limits) {
   }
 }
 
+void read_add_ons(TomlTable& stage, std::uint32_t& add_ons) {
+  std::vector<std::string> known;
+  for (const cell::AddOnInfo& info : cell::kAddOns) known.emplace_back(info.name);
+  const auto given = stage.texts("add_ons").value_or(std::vector<std::string>{});
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const std::string shown = "'" + base::printable(given[i]) + "'";
+    const auto* const info = std::ranges::find(cell::kAddOns, given[i], &cell::AddOnInfo::name);
+    if (info == cell::kAddOns.end()) {
+      stage.fault("add_ons", shown + " is no add-on" + text::suggestion(given[i], known), i);
+    } else if ((add_ons & info->add_on) != 0) {
+      stage.fault("add_ons", shown + " is given twice", i);
+    } else {
+      add_ons |= info->add_on;
+    }
+  }
+}
+
 void read_compile(TomlTable& root, Manifest& manifest) {
   TomlTable table = root.table("compile");
   if (!table.exists()) return;
@@ -199,6 +217,7 @@ void read_compile(TomlTable& root, Manifest& manifest) {
   read_command(table, "command", StageKind::compile, {}, compile.stage.command);
   read_env(table, compile.stage.env);
   read_limits(table, compile.stage.limits);
+  read_add_ons(table, compile.stage.add_ons);
   manifest.compile = std::move(compile);
 }
 
@@ -213,6 +232,7 @@ void read_run(TomlTable& root, Manifest& manifest) {
   read_command(table, "command", StageKind::run, artefacts, manifest.run.command);
   read_env(table, manifest.run.env);
   read_limits(table, manifest.run.limits);
+  read_add_ons(table, manifest.run.add_ons);
 }
 
 void check_sample_files(TomlTable& table, const Manifest& manifest, const Sample& sample) {

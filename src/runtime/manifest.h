@@ -1,6 +1,7 @@
 // Manifest: one language toolchain, as its runtime.toml describes it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ struct StageSpec {
   std::vector<std::string> command;        // placeholders: see command.h
   std::map<std::string, std::string> env;  // added to the cell's own few variables
   cell::Limits limits;                     // built-in defaults with the manifest's over them
+  std::uint32_t add_ons = 0;               // bits of cell::AddOn, beyond the base filter
 };
 
 struct Compile {

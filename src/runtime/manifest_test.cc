@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cell/filter.h"
+
 namespace retort::runtime {
 namespace {
 
@@ -76,6 +78,39 @@ TEST_F(ManifestTest, TheSmallestManifestGetsTheBuiltInDefaults) {
   EXPECT_FALSE(manifest->compile);
   EXPECT_EQ(manifest->run.limits.memory, cell::Limits{}.memory);
   EXPECT_TRUE(load_manifest(folder_ + "/"));
+}
+
+TEST_F(ManifestTest, AddOnsAreBitsOfTheirStage) {
+  const auto manifest = load(R"(id = "zed"
+name = "Zed"
+extensions = ["z"]
+needs = ["/bin/sh"]
+version_command = ["/bin/zed", "-V"]
+main = "main.z"
+[compile]
+command = ["/bin/zed", "{sources}"]
+artefacts = ["out"]
+add_ons = ["inotify"]
+[run]
+command = ["./out"]
+add_ons = ["ptrace", "inotify"]
+)");
+  ASSERT_TRUE(manifest) << manifest.error().what;
+  EXPECT_EQ(manifest->compile->stage.add_ons, cell::kInotify);
+  EXPECT_EQ(manifest->run.add_ons, cell::kPtrace | cell::kInotify);
+  EXPECT_EQ(load(std::string(kSmallest))->run.add_ons, 0U);
+}
+
+TEST_F(ManifestTest, AnUnknownAddOnIsAnsweredWithTheNearest) {
+  const auto fault = [&](const std::string& list) {
+    return faults(std::string(kSmallest) + "add_ons = " + list);
+  };
+  EXPECT_EQ(fault("['ptarce']"),
+            "9:12: run.add_ons[0]: 'ptarce' is no add-on; did you mean 'ptrace'?");
+  EXPECT_EQ(fault("['ptrace', 'bpf']"),
+            "9:22: run.add_ons[1]: 'bpf' is no add-on; known are ptrace, inotify");
+  EXPECT_EQ(fault("['ptrace', 'ptrace']"), "9:22: run.add_ons[1]: 'ptrace' is given twice");
+  EXPECT_EQ(fault("'ptrace'"), "9:11: run.add_ons: must be an array of text, not text");
 }
 
 TEST_F(ManifestTest, EveryKeyIsRead) {
