@@ -208,9 +208,7 @@ Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& ca
   RETORT_TRY(submission.files, read_sources(options.files));
   RETORT_TRY(prepared.entry, choose_runtime(catalogue, options, submission.files));
   const runtime::Manifest& manifest = prepared.entry->manifest;
-  if (!prepared.entry->is_available()) {
-    return Error{Fault::unsupported, manifest.name + " " + prepared.entry->reason(), 0};
-  }
+  if (!prepared.entry->is_available()) return prepared.entry->refusal();
   std::error_code error;
   const bool from_folder = fs::is_directory(options.files.front(), error);
   RETORT_CHECK(put_main_first(submission.files, manifest, from_folder));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 
 #include "base/bytes.h"
 #include "cell/filter.h"
@@ -14,8 +15,6 @@
 
 namespace retort::cli {
 
-using base::Error;
-using base::Fault;
 using base::Result;
 using base::Status;
 using text::json::array;
@@ -80,6 +79,16 @@ void print_stage(const char* name, const runtime::StageSpec& stage) {
                 std::string(info.name).c_str(),
                 cell::limit_text(stage.limits, info.limit).c_str());
   }
+}
+
+// One word for a table, and the faults of a broken manifest below its line.
+std::string status_of(const runtime::CatalogueEntry& entry) {
+  if (entry.is_available()) return "available";
+  if (!entry.is_broken()) return entry.reason();
+  std::string text = "broken:";
+  std::istringstream faults(entry.faults);
+  for (std::string fault; std::getline(faults, fault);) text.append("\n    ").append(fault);
+  return text;
 }
 
 // Versions are asked in cells; where no cell can be made they are unknown, and the list is still of
@@ -160,7 +169,7 @@ int runtime_ls(const RuntimeOptions& options) {
                 entry.manifest.name.c_str(),
                 version.empty() ? "-" : version.c_str(),
                 files.c_str(),
-                entry.is_available() ? "available" : entry.reason().c_str());
+                status_of(entry).c_str());
   }
   if (options.json) std::puts(text::pretty(list).c_str());
   return 0;
@@ -186,9 +195,13 @@ int runtime_info(const RuntimeOptions& options) {
     } else {
       record["compile"] = nullptr;
     }
-    record["run"] = {{"command", words(manifest.run.command)},
-                     {"add_ons", words(add_ons_of(manifest.run))},
-                     {"limits", limits_of(manifest.run.limits)}};
+    if (manifest.run.command.empty()) {  // the manifest could not be read
+      record["run"] = nullptr;
+    } else {
+      record["run"] = {{"command", words(manifest.run.command)},
+                       {"add_ons", words(add_ons_of(manifest.run))},
+                       {"limits", limits_of(manifest.run.limits)}};
+    }
     array samples;
     for (const runtime::Sample& sample : manifest.samples) samples.emplace_back(sample.name);
     record["samples"] = samples;
@@ -201,7 +214,8 @@ int runtime_info(const RuntimeOptions& options) {
   std::printf("  files       %s\n", joined(manifest.extensions).c_str());
   std::printf("  image       %s\n", manifest.image.c_str());
   std::printf("  manifest    %s/runtime.toml\n", manifest.folder.c_str());
-  std::printf("  status      %s\n", entry.is_available() ? "available" : entry.reason().c_str());
+  std::printf("  status      %s\n", status_of(entry).c_str());
+  if (manifest.run.command.empty()) return 0;  // it could not be read, so nothing is known
   if (manifest.compile) print_stage("compile", manifest.compile->stage);
   print_stage("run", manifest.run);
   return 0;
@@ -216,9 +230,8 @@ int runtime_test(const RuntimeOptions& options) {
   if (!options.id.empty()) {
     const auto found = catalogue->find(options.id);
     if (!found) return complain(found.error(), kUsage);
-    if (!(*found)->is_available()) {
-      return complain(
-          Error{Fault::not_found, (*found)->manifest.name + " " + (*found)->reason(), 0});
+    if (!(*found)->is_available() && !(*found)->is_broken()) {
+      return complain((*found)->refusal());
     }
     chosen.push_back(*found);
   } else {
@@ -229,6 +242,11 @@ int runtime_test(const RuntimeOptions& options) {
   unsigned skipped = 0;
   for (const auto* entry : chosen) {
     const runtime::Manifest& manifest = entry->manifest;
+    if (entry->is_broken()) {
+      std::printf("FAIL  %s: %s\n", manifest.id.c_str(), status_of(*entry).c_str());
+      ++failed;
+      continue;
+    }
     if (!entry->is_available()) {
       std::printf("skip  %s: %s\n", manifest.id.c_str(), entry->reason().c_str());
       ++skipped;

@@ -1,4 +1,5 @@
-// Catalogue: finds manifests, refuses names that two of them claim, and looks for what they need.
+// Catalogue: finds manifests, gives a name that two of them claim to the first, and looks for what
+// they need.
 #include "runtime/catalogue.h"
 
 #include <dirent.h>
@@ -94,12 +95,18 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
 }  // namespace
 
 std::string CatalogueEntry::reason() const {
+  if (is_broken()) return faults;
   if (missing.empty()) return {};
   std::string text = "needs " + joined(missing, ", ");
   if (!manifest.packages.empty()) {
     text.append(": apt-get install ").append(joined(manifest.packages, " "));
   }
   return text;
+}
+
+Error CatalogueEntry::refusal() const {
+  return Error{
+      Fault::unsupported, manifest.name + (is_broken() ? " is broken:\n" : " ") + reason(), 0};
 }
 
 Result<Catalogue> Catalogue::load(const std::vector<std::string>& folders) {
@@ -112,36 +119,57 @@ Result<Catalogue> Catalogue::load(const std::vector<std::string>& folders) {
       continue;
     }
     for (const std::string& path : *found) {
-      auto manifest = load_manifest(path);
-      if (!manifest) {
-        faults.push_back(manifest.error().what);
-        continue;
+      CatalogueEntry entry;
+      if (auto manifest = load_manifest(path)) {
+        entry.manifest = *std::move(manifest);
+        entry.missing = missing_of(entry.manifest);
+      } else {
+        entry.manifest.id = base::printable(path.substr(path.rfind('/') + 1));
+        entry.manifest.name = entry.manifest.id;
+        entry.manifest.folder = path;
+        entry.faults = manifest.error().what;
       }
-      auto missing = missing_of(*manifest);
-      catalogue.entries_.push_back({*std::move(manifest), std::move(missing)});
-    }
-  }
-  std::ranges::sort(catalogue.entries_, {}, [](const CatalogueEntry& entry) {
-    return std::tie(entry.manifest.id, entry.manifest.folder);
-  });
-
-  for (std::size_t i = 0; i < catalogue.entries_.size(); ++i) {
-    const Manifest& manifest = catalogue.entries_[i].manifest;
-    const auto claim = [&](auto& index, std::string_view kind, const std::string& word) {
-      const auto [owner, is_new] = index.emplace(word, i);
-      if (is_new) return;
-      const Manifest& first = catalogue.entries_[owner->second].manifest;
-      std::string text = file_of(manifest) + ": " + std::string(kind) + " '" + word;
-      faults.push_back(text + "' is taken by " + file_of(first));
-    };
-    claim(catalogue.by_name_, "id", manifest.id);
-    for (const auto& alias : manifest.aliases) claim(catalogue.by_name_, "alias", alias);
-    for (const auto& extension : manifest.extensions) {
-      claim(catalogue.by_extension_, "extension", extension);
+      catalogue.entries_.push_back(std::move(entry));
     }
   }
   if (!faults.empty()) return Error{Fault::invalid, joined(faults, "\n"), 0};
+  std::ranges::sort(catalogue.entries_, {}, [](const CatalogueEntry& entry) {
+    return std::tie(entry.manifest.id, entry.manifest.folder);
+  });
+  catalogue.index();
   return catalogue;
+}
+
+void Catalogue::index() {
+  // Sound ones first, so that no broken one takes a name from them.
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    CatalogueEntry& entry = entries_[i];
+    if (entry.is_broken()) continue;
+    const Manifest& manifest = entry.manifest;
+    std::vector<std::string> faults;
+    const auto check = [&](const auto& index, std::string_view kind, const std::string& word) {
+      const auto owner = index.find(word);
+      if (owner == index.end()) return;
+      faults.push_back(file_of(manifest) + ": " + std::string(kind) + " '" + word +
+                       "' is taken by " + file_of(entries_[owner->second].manifest));
+    };
+    check(by_name_, "id", manifest.id);
+    for (const auto& alias : manifest.aliases) check(by_name_, "alias", alias);
+    for (const auto& extension : manifest.extensions) check(by_extension_, "extension", extension);
+    entry.faults = joined(faults, "\n");
+    if (entry.is_broken()) continue;
+    by_name_.emplace(manifest.id, i);
+    for (const auto& alias : manifest.aliases) by_name_.emplace(alias, i);
+    for (const auto& extension : manifest.extensions) by_extension_.emplace(extension, i);
+  }
+  // What is left of the broken ones' names leads to them, and so to what is wrong with them.
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (!entries_[i].is_broken()) continue;
+    const Manifest& manifest = entries_[i].manifest;
+    by_name_.emplace(manifest.id, i);
+    for (const auto& alias : manifest.aliases) by_name_.emplace(alias, i);
+    for (const auto& extension : manifest.extensions) by_extension_.emplace(extension, i);
+  }
 }
 
 Result<const CatalogueEntry*> Catalogue::find(std::string_view name) const {
@@ -164,14 +192,18 @@ Result<const CatalogueEntry*> Catalogue::find_by_file(std::string_view file_name
   if (const auto found = by_extension_.find(extension); found != by_extension_.end()) {
     return &entries_[found->second];
   }
-  const std::string what = "'" + base::printable(file_name) + "' tells no language: ";
+  std::string what = "'" + base::printable(file_name) + "' tells no language: ";
   if (extension.empty()) {
-    return Error{Fault::not_found, what + "it has no extension; name the language", 0};
+    what += "it has no extension; name the language";
+  } else {
+    what += "no runtime has the extension '" + base::printable(extension) + "'; name the language";
   }
-  return Error{
-      Fault::not_found,
-      what + "no runtime has the extension '" + base::printable(extension) + "'; name the language",
-      0};
+  std::vector<std::string> broken;
+  for (const CatalogueEntry& entry : entries_) {
+    if (entry.is_broken()) broken.push_back(entry.manifest.id);
+  }
+  if (!broken.empty()) what.append("; broken are ").append(joined(broken, ", "));
+  return Error{Fault::not_found, std::move(what), 0};
 }
 
 Result<LanguageRequest> parse_language(std::string_view text) {

@@ -13,20 +13,25 @@
 namespace retort::runtime {
 
 struct CatalogueEntry {
-  Manifest manifest;
+  Manifest manifest;                 // of a manifest that could not be read: id, name and folder
   std::vector<std::string> missing;  // those of manifest.needs that the image lacks
+  std::string faults;                // of the manifest, one a line; empty when it is sound
 
-  [[nodiscard]] bool is_available() const { return missing.empty(); }
-  // "needs /usr/bin/g++: apt-get install g++"; empty when the runtime is available.
+  [[nodiscard]] bool is_broken() const { return !faults.empty(); }
+  [[nodiscard]] bool is_available() const { return missing.empty() && !is_broken(); }
+  // "needs /usr/bin/g++: apt-get install g++", or the faults; empty when the runtime is available.
   [[nodiscard]] std::string reason() const;
+  // The same as a sentence: "C++ (g++) needs /usr/bin/g++: …", "zed is broken:\n…".
+  [[nodiscard]] base::Error refusal() const;
 };
 
 class Catalogue {
  public:
   // Reads each `<folder>/<id>/runtime.toml`; names that begin with a dot, and what is not a folder,
-  // are passed over. All faults at once, one a line: those of load_manifest, and ids, aliases and
-  // extensions that two runtimes claim, with both files. Looks at the host for what each runtime
-  // needs; a runtime whose needs are missing is still in the catalogue.
+  // are passed over. Only a folder that cannot be read is an error. A manifest with faults is an
+  // entry that is broken; so is one that claims an id, an alias or an extension that an earlier one
+  // has, in the order of their ids and folders. Looks at the host for what each runtime needs; a
+  // runtime whose needs are missing is still in the catalogue.
   static base::Result<Catalogue> load(const std::vector<std::string>& folders);
 
   // In the order of the ids.
@@ -36,10 +41,13 @@ class Catalogue {
   // while the catalogue is. Fault::not_found names the nearest known name.
   [[nodiscard]] base::Result<const CatalogueEntry*> find(std::string_view name) const;
 
-  // The runtime whose extension the file has. Fault::not_found otherwise.
+  // The runtime whose extension the file has. Fault::not_found otherwise; it names the runtimes
+  // that are broken, since one of them may be meant.
   [[nodiscard]] base::Result<const CatalogueEntry*> find_by_file(std::string_view file_name) const;
 
  private:
+  void index();
+
   std::vector<CatalogueEntry> entries_;
   std::map<std::string, std::size_t, std::less<>>
       by_name_;  // ids and aliases, to places in entries_

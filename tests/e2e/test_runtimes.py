@@ -120,9 +120,7 @@ def test_a_runtime_whose_command_is_missing_is_listed_with_reason_and_packages(m
     assert entry["reason"] in ended.err
 
 
-def test_all_faults_of_a_manifest_are_told_at_once_with_file_line_and_key(manifests, tmp_path):
-    env = manifests(
-        zed="""id = "zee"
+BROKEN = """id = "zee"
 name = 5
 extensions = [".z"]
 needs = ["relative/path"]
@@ -134,32 +132,73 @@ command = ["zed", "{sorces}"]
 [run.limits]
 memory = "5"
 processes = 0
-""",
-        alpha="id = ",
-    )
-    ended = retort("runtime", "ls", env=env)
-    assert (ended.code, ended.out) == (125, "")
+"""
+FAULTS = [
+    (1, "id"), (2, "name"), (3, "extensions[0]"), (4, "needs[0]"), (7, "colour"), (9, "run.command[0]"),
+    (9, "run.command[1]"), (11, "run.limits.memory"), (12, "run.limits.processes"),
+]  # fmt: skip
+SOUND = GOOD.replace("no-such-zed", "cat").replace('"zed"', '"cat"').replace('"zz"', '"meow"').replace('"z"', '"cat"')
+SOUND = SOUND.replace("main.z", "main.cat")
+
+
+def test_a_broken_manifest_is_listed_with_all_its_faults_and_the_others_work(manifests, tmp_path):
+    env = manifests(zed=BROKEN, alpha="id = ", cat=SOUND)
+    alpha, cat, zed = json.loads(retort("runtime", "ls", "--json", env=env).out)
+    assert (cat["id"], cat["available"], cat["reason"]) == ("cat", True, "")
+    assert (alpha["id"], alpha["available"], zed["id"], zed["available"]) == ("alpha", False, "zed", False)
     file = tmp_path / "runtimes/zed/runtime.toml"
-    for line, key in [
-        (1, "id"), (2, "name"), (3, "extensions[0]"), (4, "needs[0]"), (7, "colour"), (9, "run.command[0]"),
-        (9, "run.command[1]"), (11, "run.limits.memory"), (12, "run.limits.processes"),
-    ]:  # fmt: skip
-        assert any(told.removeprefix("retort: ").startswith(f"{file}:{line}:") and f": {key}: " in told
-                   for told in ended.err.splitlines()), (key, ended.err)  # fmt: skip
-    assert f"{tmp_path}/runtimes/alpha/runtime.toml:1:" in ended.err
+    for line, key in FAULTS:
+        assert any(told.startswith(f"{file}:{line}:") and f": {key}: " in told for told in zed["reason"].splitlines()), key
+    assert alpha["reason"].startswith(f"{tmp_path}/runtimes/alpha/runtime.toml:1:")
+    ended = retort("runtime", "ls", env=env)
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert any(line.startswith("zed ") and line.endswith("broken:") for line in lines)
+    for fault in zed["reason"].splitlines():
+        assert f"    {fault}" in lines
 
 
-def test_a_broken_manifest_stops_a_run_too(manifests, python):
-    ended = retort("run", python("print('ran')"), env=manifests(zed="id = 1"))
+def test_info_of_a_broken_manifest_says_what_is_wrong_and_nothing_that_is_not_known(manifests):
+    env = manifests(zed=BROKEN)
+    text = retort("runtime", "info", "zed", env=env).out
+    assert "broken:" in text
+    assert "run.command[0]" in text
+    assert "cpu_time" not in text
+    info = json.loads(retort("runtime", "info", "zed", "--json", env=env).out)
+    assert (info["available"], info["run"], info["compile"]) == (False, None, None)
+
+
+@pytest.mark.root
+def test_a_broken_manifest_stops_its_own_runs_alone(manifests, source, tmp_path):
+    env = manifests(zed=BROKEN, cat=SOUND)
+    assert retort("run", source("main.cat", "meow"), env=env).out == "meow"
+    ended = retort("run", "-l", "zed", source("main.z", "x"), env=env)
     assert (ended.code, ended.out) == (125, "")
-    assert "zed/runtime.toml:1:" in ended.err
+    for line, key in FAULTS:
+        assert any(f"runtime.toml:{line}:" in told and key in told for told in ended.err.splitlines()), key
+    ended = retort("run", tmp_path / "main.z", env=env)
+    assert ended.code == 64
+    assert "broken are zed" in ended.err
 
 
-def test_two_runtimes_of_one_name_are_refused_with_both_files(manifests, tmp_path):
-    ended = retort("runtime", "ls", env=manifests(zed=GOOD, zet=GOOD.replace('"zed"', '"zet"')))
-    assert ended.code == 125
-    for word in ("'zz'", "'z'", f"{tmp_path}/runtimes/zed/runtime.toml", f"{tmp_path}/runtimes/zet/runtime.toml"):
-        assert word in ended.err
+@pytest.mark.root
+def test_a_broken_manifest_fails_the_test_of_its_runtime_and_of_all(manifests):
+    env = manifests(zed=BROKEN, cat=SOUND)
+    for words in (["zed"], []):
+        ended = retort("runtime", "test", *words, env=env)
+        assert ended.code == 1
+        assert "FAIL  zed: broken:" in ended.out
+        assert "run.command[0]" in ended.out
+        assert "0 passed, 1 failed, 0 skipped" in ended.out
+
+
+def test_of_two_runtimes_of_one_name_the_first_works_and_the_other_names_both_files(manifests, tmp_path):
+    env = manifests(cat=SOUND, dog=SOUND.replace('id = "cat"', 'id = "dog"'))
+    cat, dog = json.loads(retort("runtime", "ls", "--json", env=env).out)
+    assert (cat["available"], dog["available"]) == (True, False)
+    for word in ("'meow'", "'cat'", f"{tmp_path}/runtimes/cat/runtime.toml", f"{tmp_path}/runtimes/dog/runtime.toml"):
+        assert word in dog["reason"]
+    assert json.loads(retort("runtime", "info", "meow", "--json", env=env).out)["id"] == "cat"
 
 
 def test_a_folder_of_runtimes_that_is_not_there_is_told():
