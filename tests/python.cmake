@@ -19,3 +19,4 @@ endfunction()
 
 retort_python_tests(style style)
 retort_python_tests(e2e e2e)
+retort_python_tests(weakened weakened)
