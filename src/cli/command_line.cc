@@ -213,6 +213,11 @@ int run_command_line(int argc, char** argv) {
       ->type_name("ID");
   selftest_command->add_flag(
       "!--no-neighbour", selftest_options.neighbour, "Without an honest job beside each attack");
+  selftest_command
+      ->add_option("--against",
+                   selftest_options.against,
+                   "Run what makes sense there in another sandbox: bwrap, nsjail or runc")
+      ->type_name("TOOL");
   selftest_command->add_flag("--list", selftest_options.list, "List the attacks");
   selftest_command->add_flag("--json", selftest_options.json, "As JSON");
   selftest_command->callback([&] { command = [&] { return selftest(selftest_options); }; });

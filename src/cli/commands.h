@@ -54,6 +54,7 @@ int bench(const BenchOptions& options);
 
 struct SelftestOptions {
   std::vector<std::string> ids;  // or classes: "A"; none: all
+  std::string against;           // another sandbox; empty: Retort's own cells
   bool neighbour = true;
   bool list = false;
   bool json = false;

@@ -1,4 +1,6 @@
 // retort selftest: hostile programs in cells of this host, and whether each wall held.
+#include "cli/selftest.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -21,7 +23,7 @@ using text::json::object;
 
 namespace {
 
-constexpr int kFell = 1;
+constexpr int kFell = 1;  // the exit code when a wall did not hold
 // Attacks on other programs of the host: the neighbour shows what they do to one.
 constexpr std::string_view kWithNeighbour = "ABCD";
 
@@ -30,29 +32,6 @@ std::string upper(std::string text) {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   });
   return text;
-}
-
-Result<std::vector<const Attack*>> choose(const std::vector<std::string>& ids) {
-  std::vector<const Attack*> chosen;
-  for (const Attack& attack : selftest::attacks()) {
-    if (ids.empty()) chosen.push_back(&attack);
-  }
-  for (const std::string& id : ids) {
-    const std::string wanted = upper(id);
-    const auto before = chosen.size();
-    for (const Attack& attack : selftest::attacks()) {
-      const std::string name = upper(std::string(attack.id));
-      if (name == wanted || (wanted.size() == 1 && name.starts_with(wanted)))
-        chosen.push_back(&attack);
-    }
-    if (chosen.size() == before) {
-      return Error{
-          Fault::invalid,
-          "no attack is named '" + base::printable(id) + "'; retort selftest --list shows them",
-          0};
-    }
-  }
-  return chosen;
 }
 
 int list(const std::vector<const Attack*>& chosen) {
@@ -127,10 +106,34 @@ struct Summary {
 
 }  // namespace
 
+Result<std::vector<const Attack*>> choose_attacks(const std::vector<std::string>& ids) {
+  std::vector<const Attack*> chosen;
+  for (const Attack& attack : selftest::attacks()) {
+    if (ids.empty()) chosen.push_back(&attack);
+  }
+  for (const std::string& id : ids) {
+    const std::string wanted = upper(id);
+    const auto before = chosen.size();
+    for (const Attack& attack : selftest::attacks()) {
+      const std::string name = upper(std::string(attack.id));
+      if (name == wanted || (wanted.size() == 1 && name.starts_with(wanted)))
+        chosen.push_back(&attack);
+    }
+    if (chosen.size() == before) {
+      return Error{
+          Fault::invalid,
+          "no attack is named '" + base::printable(id) + "'; retort selftest --list shows them",
+          0};
+    }
+  }
+  return chosen;
+}
+
 int selftest(const SelftestOptions& options) {
-  const auto chosen = choose(options.ids);
+  const auto chosen = choose_attacks(options.ids);
   if (!chosen) return complain(chosen.error(), kUsage);
   if (options.list) return list(*chosen);
+  if (!options.against.empty()) return selftest_against(options, *chosen);
   const auto catalogue = load_catalogue();
   if (!catalogue) return complain(catalogue.error());
   auto runner = selftest::Runner::open(*catalogue);

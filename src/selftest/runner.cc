@@ -156,13 +156,8 @@ Result<std::unique_ptr<Runner>> Runner::open(const runtime::Catalogue& catalogue
 }
 
 Status Runner::prepare() {
-  std::string self(4096, '\0');
-  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
-  if (length < 0) return base::os_error("readlink", "/proc/self/exe");
-  self.resize(static_cast<std::size_t>(length));
-  RETORT_TRY(program_,
-             kernel::read_small_file(
-                 AT_FDCWD, self.substr(0, self.rfind('/')) + "/retort-attacks", 64U << 20U));
+  RETORT_TRY(const std::string folder, kernel::program_folder());
+  RETORT_TRY(program_, kernel::read_small_file(AT_FDCWD, folder + "/retort-attacks", 64U << 20U));
   manifest_.id = "attacks";
   manifest_.run.command = {"./attack", "{args}"};
   neighbour_manifest_ = manifest_;
