@@ -246,6 +246,8 @@ void Cell::become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const 
   const unsigned first = ids_.single ? kProgramId : kInitId;
   if (auto became = kernel::become(first, first); !became)
     die(Step::first_ids, became.error().os_errno);
+  // Which the change of ids has undone.
+  if (auto tied = kernel::die_with_parent(); !tied) die(Step::watch_parent, tied.error().os_errno);
   if (auto kept = kernel::keep_capabilities_over_exec(); !kept)
     die(Step::first_ids, kept.error().os_errno);
   kernel::reset_signals();

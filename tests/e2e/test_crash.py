@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -19,9 +20,11 @@ from harness import (
     keeper_of,
     name_of,
     need,
+    read,
     run,
     start,
     until,
+    user_of,
     what_is_left,
 )
 
@@ -85,6 +88,39 @@ def test_a_keeper_killed_while_it_makes_a_cell_takes_the_cell_with_it(source):
             assert process.wait(10) == 125, f"attempt {attempt}: {process.stderr.read()}"
         assert until(lambda: not cell_processes(), 10), f"attempt {attempt}: {cell_processes()}"
     assert run(source("next.sh", "echo swept")).out == "swept\n"
+
+
+def test_the_first_process_of_a_cell_dies_with_the_keeper_before_it_is_retort_init(source):
+    """Both are stopped between the fork and the exec. A stopped process sees no pipe close: only the kernel can end it."""
+    program = source("daemons.sh", DAEMONS)
+    for _ in range(100):
+        with start(program) as process:
+            keeper = keeper_of(process)
+            assert until(lambda: children(keeper) or process.poll() is not None, step=0)
+            os.kill(keeper, signal.SIGSTOP)
+            first = children(keeper)[0]
+            # In its control group it is past the beginning, and waits for the keeper to go on.
+            waits = until(lambda: "/retort/" in read(f"/proc/{first}/cgroup") and state_of(first) == "S", 0.2)
+            os.kill(first, signal.SIGSTOP)
+            try:
+                if not waits or name_of(first) != "retort-keeper" or user_of(first) != 0:
+                    continue  # it was quicker
+                assert until(lambda: state_of(first) == "T")
+                kill(keeper)
+                assert until(lambda: user_of(first) is None, 10), f"{name_of(first)} is still {state_of(first)}"
+                assert process.wait(10) == 125
+                break
+            finally:
+                kill(first)
+                kill(keeper)
+    else:
+        pytest.fail("it was quicker each time")
+    assert run(source("next.sh", "echo swept")).out == "swept\n"
+
+
+def state_of(pid):
+    found = re.search(r"^State:\t(.)", read(f"/proc/{pid}/status"), re.M)
+    return found[1] if found else ""
 
 
 def test_a_killed_init_ends_the_run_and_leaves_nothing(source):
