@@ -249,12 +249,29 @@ bool is_typed_wrong(const Error& error) {
          std::ranges::count(kNoSuchFile, error.os_errno) > 0;
 }
 
+// A keeper that can run what is prepared.
+Result<Workbench> open_bench(const Fd& signals,
+                             const RunOptions& options,
+                             const Prepared& prepared) {
+  RETORT_TRY(Workbench bench, Workbench::open(signals.get()));
+  RETORT_CHECK(check_enforceable(bench.keeper->abilities(), prepared.submission.allow_unenforced));
+  RETORT_CHECK(check_version(bench, options, prepared.entry->manifest));
+  return bench;
+}
+
+// The signal that came, or 0.
+int take_signal(const Fd& signals) {
+  signalfd_siginfo info{};
+  if (::read(signals.get(), &info, sizeof info) != sizeof info) return 0;
+  return static_cast<int>(info.ssi_signo);
+}
+
 Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   RETORT_TRY(const Fd signals, watch_signals());
-  RETORT_TRY(Workbench bench, Workbench::open());
+  auto opened = open_bench(signals, options, prepared);
+  if (const int early = take_signal(signals); early != 0) return kSignalBase + early;
+  RETORT_TRY(Workbench bench, std::move(opened));
   const runtime::Manifest& manifest = prepared.entry->manifest;
-  RETORT_CHECK(check_enforceable(bench.keeper->abilities(), prepared.submission.allow_unenforced));
-  RETORT_CHECK(check_version(bench, options, manifest));
 
   if (bench.keeper->abilities().single_id && !options.json) {
     std::fputs(
@@ -282,10 +299,8 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
                });
   int caught = 0;
   RETORT_CHECK(bench.loop->watch(signals.get(), EPOLLIN, [&](auto) {
-    signalfd_siginfo info{};
-    if (::read(signals.get(), &info, sizeof info) != sizeof info) return;
-    caught = static_cast<int>(info.ssi_signo);
-    job.cancel();
+    caught = take_signal(signals);
+    if (caught != 0) job.cancel();
   }));
   if (!ended) RETORT_CHECK(bench.loop->run());
   bench.loop->forget(signals.get());

@@ -12,20 +12,28 @@ using base::Fault;
 using base::Result;
 using base::Status;
 
-Result<Workbench> Workbench::open() {
+Result<Workbench> Workbench::open(int interrupt) {
   Workbench bench;
+  bench.interrupt = interrupt;
   RETORT_TRY(bench.loop, kernel::EventLoop::create());
-  RETORT_TRY(bench.keeper, keeper::Client::start(*bench.loop));
+  RETORT_TRY(bench.keeper, keeper::Client::start(*bench.loop, interrupt));
   return bench;
 }
 
 Result<job::JobResult> Workbench::run(job::Submission submission) {
   std::optional<Result<job::JobResult>> result;
-  const job::Job job(*loop, *keeper, std::move(submission), [&](Result<job::JobResult> ended) {
+  job::Job job(*loop, *keeper, std::move(submission), [&](Result<job::JobResult> ended) {
     result.emplace(std::move(ended));
     loop->stop();
   });
+  if (interrupt >= 0) {
+    RETORT_CHECK(loop->watch(interrupt, EPOLLIN, [&](auto) {
+      loop->forget(interrupt);  // it stays readable
+      job.cancel();
+    }));
+  }
   if (!result) RETORT_CHECK(loop->run());
+  loop->forget(interrupt);
   return *std::move(result);
 }
 

@@ -17,7 +17,11 @@ struct Workbench {
   std::unique_ptr<kernel::EventLoop> loop;
   std::unique_ptr<keeper::Client> keeper;
 
-  static base::Result<Workbench> open();
+  int interrupt = -1;
+
+  // When the descriptor `interrupt` becomes readable, opening fails and `run` cancels its job;
+  // nothing is read from it.
+  static base::Result<Workbench> open(int interrupt = -1);
   // Runs one job to its end.
   base::Result<job::JobResult> run(job::Submission submission);
 };

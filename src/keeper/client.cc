@@ -2,6 +2,7 @@
 #include "keeper/client.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -38,7 +39,7 @@ Error to_error(const RefusedFrame& frame) {
 
 }  // namespace
 
-Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
+Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop, int interrupt) {
   RETORT_TRY(std::string path, keeper_path());
   RETORT_TRY(auto sockets, kernel::make_socket_pair());
   RETORT_TRY(auto child, kernel::fork_child(0));
@@ -60,7 +61,7 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop) {
   }
   sockets.theirs.reset();
   std::unique_ptr<Client> client(new Client(loop, std::move(sockets.ours), std::move(child)));
-  RETORT_CHECK(client->greet());
+  RETORT_CHECK(client->greet(interrupt));
   RETORT_TRY(client->lost_timer_, kernel::Timer::create());
   RETORT_CHECK(loop.watch(client->lost_timer_.descriptor(), EPOLLIN, [self = client.get()](auto) {
     self->lost_timer_.acknowledge();
@@ -78,7 +79,32 @@ Client::~Client() {
   if (keeper_.pidfd.is_open()) (void)kernel::reap(keeper_.pidfd);
 }
 
-Status Client::greet() {
+// A keeper that waits for its turn hears SIGTERM alone, and only while it waits: it is told again
+// until it is gone. One that does not go then is stuck; what it made is swept by the next.
+void Client::call_off() {
+  constexpr int kTries = 100;
+  constexpr int kMilliseconds = 20;
+  socket_.reset();
+  pollfd ended{.fd = keeper_.pidfd.get(), .events = POLLIN, .revents = 0};
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    (void)kernel::send_signal(keeper_.pidfd, SIGTERM);
+    if (::poll(&ended, 1, kMilliseconds) == 1) return;
+  }
+  (void)kernel::send_signal(keeper_.pidfd, SIGKILL);
+}
+
+Status Client::greet(int interrupt) {
+  std::array<pollfd, 2> either = {
+      pollfd{.fd = socket_.get(), .events = POLLIN, .revents = 0},
+      pollfd{.fd = interrupt, .events = POLLIN, .revents = 0},  // poll(2) passes over -1
+  };
+  while (::poll(either.data(), either.size(), -1) < 0) {
+    if (errno != EINTR) return os_error("poll", "for retort-keeper");
+  }
+  if (either.at(1).revents != 0) {
+    call_off();
+    return Error{Fault::gone, "interrupted before retort-keeper served", 0};
+  }
   RETORT_TRY(const auto message, kernel::receive_message(socket_, kLargestFrame));
   if (message.bytes.empty()) return Error{Fault::gone, "retort-keeper ended before it served", 0};
   RETORT_TRY(const Kind kind, check_frame(message.bytes));

@@ -46,8 +46,9 @@ class Client {
   };
 
   // Starts a keeper of our own, the program retort-keeper beside this one; it ends with this
-  // object. Waits until it serves, or returns why it does not.
-  static base::Result<std::unique_ptr<Client>> start(kernel::EventLoop& loop);
+  // object. Waits until it serves, or returns why it does not. Fault::gone when the descriptor
+  // `interrupt` becomes readable first; nothing is read from it, and no keeper is left.
+  static base::Result<std::unique_ptr<Client>> start(kernel::EventLoop& loop, int interrupt = -1);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client();
@@ -63,7 +64,8 @@ class Client {
  private:
   Client(kernel::EventLoop& loop, base::Fd socket, kernel::Child keeper)
       : loop_(loop), socket_(std::move(socket)), keeper_(std::move(keeper)) {}
-  base::Status greet();
+  base::Status greet(int interrupt);
+  void call_off();
   void on_frame();
   void lose(const base::Error& error);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -48,6 +49,21 @@ Status make_root(const std::string& root) {
     return Error{Fault::denied, root + " does not belong to this user alone; remove it", 0};
   }
   return {};
+}
+
+// Waits until no other keeper begins or ends. SIGTERM, which a keeper ignores, ends this wait: the
+// client that started it may have been told to stop.
+Result<Fd> take_turn(const std::string& root) {
+  RETORT_TRY(Fd turn, open_lock(root + "/lock"));
+  struct sigaction interrupting{};
+  struct sigaction before{};
+  interrupting.sa_handler = [](int) {};  // without SA_RESTART
+  ::sigaction(SIGTERM, &interrupting, &before);
+  const bool taken = ::flock(turn.get(), LOCK_EX) == 0;
+  const int number = errno;
+  ::sigaction(SIGTERM, &before, nullptr);
+  if (!taken) return os_error("flock", root + "/lock", number);
+  return turn;
 }
 
 std::vector<unsigned> numbers_in(const std::string& root) {
@@ -119,8 +135,7 @@ std::string state_root() {
 Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted) {
   const std::string root = state_root();
   RETORT_CHECK(make_root(root));
-  RETORT_TRY(Fd turn, open_lock(root + "/lock"));
-  if (::flock(turn.get(), LOCK_EX) != 0) return os_error("flock", root + "/lock");
+  RETORT_TRY(Fd turn, take_turn(root));
   for (const unsigned number : numbers_in(root)) RETORT_CHECK(sweep(root, number));
 
   const unsigned first = wanted.value_or(0);

@@ -1,12 +1,13 @@
 """SIGINT, SIGTERM and SIGHUP end a run at once."""
 
+import fcntl
 import json
 import os
 import random
 import signal
 
 import pytest
-from harness import cell_processes, start, until
+from harness import STATE, cell_processes, keeper_of, name_of, read, run, start, until
 
 pytestmark = pytest.mark.root
 
@@ -149,3 +150,55 @@ def test_a_signal_at_any_moment_leaves_nothing(source):
             # Before it watches for signals the signal itself ends it; the keeper then cleans up.
             assert process.wait(SOON) in (130, -signal.SIGINT), f"after {delay:.3f} s"
             process.communicate()
+
+
+# --- Before there is a job --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held_turn(source):
+    """The lock that keepers take to begin and to end, in other hands. Those of other users of this machine wait as well."""
+    assert run(source("first.sh", "true")).code == 0  # it exists from here on
+    with open(STATE / "lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+
+
+def is_waiting_for_a_lock(pid):
+    return "flock" in read(f"/proc/{pid}/wchan") or f" {pid} " in "".join(
+        line for line in read("/proc/locks").splitlines() if "->" in line
+    )
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_a_run_whose_keeper_waits(number, source, held_turn):
+    before = set(os.listdir(STATE))
+    with start(source("main.sh", "echo started")) as process:
+        keeper = keeper_of(process)
+        assert until(lambda: name_of(keeper) == "retort-keeper" and is_waiting_for_a_lock(keeper))
+        send(process, number)
+        assert process.wait(SOON) == 128 + number
+        assert process.stdout.read() == b""
+        assert not name_of(keeper)
+        assert set(os.listdir(STATE)) == before
+
+
+def test_a_signal_ends_a_run_whose_keeper_is_stuck(source, held_turn):
+    """Stopped while it waits, so that it does not even hear that it is called off."""
+    with start(source("main.sh", "echo started")) as process:
+        keeper = keeper_of(process)
+        assert until(lambda: name_of(keeper) == "retort-keeper" and is_waiting_for_a_lock(keeper))
+        os.kill(keeper, signal.SIGSTOP)
+        assert until(lambda: "(stopped)" in read(f"/proc/{keeper}/status"))
+        send(process, signal.SIGINT)
+        assert process.wait(SOON) == 128 + signal.SIGINT
+        assert not name_of(keeper)
+
+
+def test_a_signal_ends_a_run_that_asks_for_the_version(source, manifests):
+    slow = SLOW_COMPILER.replace('["/usr/bin/sleep", "--version"]', '["/usr/bin/sleep", "1000"]')
+    with start("-l", "slow@1", source("main.slow", ""), env=manifests(slow=slow)) as process:
+        assert until(lambda: "sleep" in cell_processes().values()), process.stderr.read()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(SOON) == 128 + signal.SIGINT
+        assert not cell_processes()
