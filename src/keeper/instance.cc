@@ -136,7 +136,11 @@ Result<std::unique_ptr<Instance>> Instance::claim(std::optional<unsigned> wanted
   const std::string root = state_root();
   RETORT_CHECK(make_root(root));
   RETORT_TRY(Fd turn, take_turn(root));
-  for (const unsigned number : numbers_in(root)) RETORT_CHECK(sweep(root, number));
+  for (const unsigned number : numbers_in(root)) {
+    // What cannot be removed keeps its number, and with it its ids and groups: it is in nobody's
+    // way.
+    if (auto swept = sweep(root, number); !swept && wanted == number) return swept.error();
+  }
 
   const unsigned first = wanted.value_or(0);
   const unsigned last = wanted.value_or(kMostInstances - 1);

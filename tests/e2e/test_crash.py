@@ -318,6 +318,20 @@ def test_a_keeper_that_cannot_write_its_token_says_so_and_leaves_nothing():
     assert not (STATE / str(INSTANCE)).exists()
 
 
+def test_an_instance_that_cannot_be_removed_is_in_nobodys_way(source):
+    folder = STATE / str(INSTANCE + 1)
+    folder.mkdir(parents=True)
+    foreign = folder / "foreign"
+    foreign.write_text("not ours to remove")
+    try:
+        assert run(source("main.py", "print(1)")).out == "1\n"
+        assert foreign.exists()
+    finally:
+        foreign.unlink()
+        (folder / "lock").unlink(missing_ok=True)
+        folder.rmdir()
+
+
 def test_a_living_keepers_groups_are_not_swept(source):
     with start(source("daemons.sh", DAEMONS)) as process:
         assert until(lambda: list(cell_processes().values()).count("sleep") == 4)

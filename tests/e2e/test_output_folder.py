@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from harness import run, run_json
+from harness import HELLO, run, run_json
 
 pytestmark = pytest.mark.root
 
@@ -30,6 +30,19 @@ def test_without_a_folder_to_put_them_no_file_is_collected(python, tmp_path):
     program = python("open('new.txt', 'w').write('x')")
     assert run_json(program, cwd=tmp_path)["files"] == []
     assert tree(tmp_path) == before | {"main.py": program.read_bytes()}
+
+
+def test_artefacts_of_the_compiler_are_not_the_programs_files(source, tmp_path):
+    ended = run("-o", tmp_path / "out", source(*HELLO["c"]))
+    assert ended.code == 0, ended.err
+    assert tree(tmp_path / "out") == {}
+
+
+def test_an_input_that_was_renamed_or_changed_is_the_programs_file(python, source, tmp_path):
+    program = python("import os\nos.rename('a', 'b')\nopen('c', 'w').write('changed')\n")
+    ended = run("-o", tmp_path / "out", program, source("a", "one"), source("c", "before!"), source("d", "same"))
+    assert ended.code == 0, ended.err
+    assert tree(tmp_path / "out") == {"b": b"one", "c": b"changed"}
 
 
 def test_a_program_that_failed_keeps_its_files(python, tmp_path):
