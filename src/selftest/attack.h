@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,7 +15,8 @@ struct AttackFile {
   std::string content;
 };
 
-// How many cells run the program, and when. Each is told its place, from 0.
+// How many cells run the program, and when. Each is told its place, from 0; what must come of one
+// must come of every one, so a count in turn is also a number of repeats.
 struct Cells {
   enum class Order : std::uint8_t { together, in_turn };
   unsigned count = 1;
@@ -37,16 +39,27 @@ struct Attack {
 
   // What must come of it. The result has one of these statuses (cell::Outcome's names) …
   std::vector<std::string_view> statuses = {"ok"};
-  // … names every one of these limits among those that were hit …
+  // … with this exit code, or this signal, of the last stage where one is given …
+  std::optional<int> exit_code = {};
+  std::optional<int> signal = {};
+  // … names every one of these limits among those that were hit, and no other but those that it
+  // may …
   std::vector<std::string_view> limits_hit = {};
+  std::vector<std::string_view> may_hit = {};
   // … has these texts, and none of those, in what it printed (stdout, stderr, compiler's words) …
   std::vector<std::string_view> says = {};
   std::vector<std::string_view> says_not = {};
+  // … exactly these bytes on stdout, where it is given …
+  std::string (*prints)() = nullptr;
   // … and these lines in its list of collected files: "NAME BYTES" or "NAME refused WHY" (a
   // beginning of a line will do). Not empty: files are collected.
   std::vector<std::string_view> collected = {};
+  // … and no line that begins like these.
+  std::vector<std::string_view> collected_not = {};
   // At most so many bytes of each stream are kept; 0: not looked at.
   std::uint64_t kept_bytes = 0;
+  // Of 100 cells, 99 end at most so long past the limit that ended them; 0: not looked at.
+  std::uint64_t most_over_us = 0;
 
   // "NAME=VALUE", over the limits of every attack (runner.cc) or of the runtime.
   std::vector<std::string_view> limits = {};
@@ -54,8 +67,12 @@ struct Attack {
   std::uint32_t add_ons = 0;      // cell::AddOn
   std::uint64_t stdin_bytes = 0;  // zeros
   Cells cells = {};
-  // It prints "cpu_us N" and "memory_bytes N", which the figures must agree with.
+  // It prints "cpu_us N" and "memory_bytes N" (each process its own, and the sums count), which the
+  // figures of each cell must agree with. Cells in turn, and no neighbour: both truths are one
+  // cell's.
   bool accounting = false;
+  // No program: each setting of `limits` alone is refused in words that name the limit.
+  bool refused = false;
   // It makes sense in another sandbox: it asks for nothing of a cell's own.
   bool portable = false;
 };

@@ -33,6 +33,10 @@ constexpr std::string_view kDefaults[] = {"cpu_time=2s",
 // The neighbour's wall time alone is the median of so many.
 constexpr unsigned kNeighbourRuns = 9;
 constexpr std::uint64_t kSeed = 20'26;
+// A result comes at most so long after the limit.
+constexpr Duration kMostOver{250'000};
+// Of many cells that fail alike, so many say so.
+constexpr std::size_t kMostFaults = 12;
 
 Status set_limits(cell::Limits& limits, std::span<const std::string_view> settings) {
   for (const std::string_view setting : settings) {
@@ -89,6 +93,51 @@ Duration past_limit(const job::StageResult& stage) {
   return Duration(0);
 }
 
+// What holds for every stage, whatever ran in it: figures, limits and words agree.
+void check_rules(const job::StageResult& stage, CaseResult& found) {
+  const auto fault = [&](const std::string& what) { found.faults.push_back(what); };
+  const auto names = [&](cell::Limit limit) {
+    const auto& hit = stage.verdict.limits_hit;
+    return std::ranges::find(hit, limit) != hit.end();
+  };
+  const bool over_cpu =
+      stage.facts.cpu_us > static_cast<std::uint64_t>(stage.limits.cpu_time.count());
+  if (over_cpu != names(cell::Limit::cpu_time)) {
+    fault("CPU time " + std::to_string(stage.facts.cpu_us) + " us, and limits_hit says otherwise");
+  }
+  bool over_output = false;
+  for (const auto* stream : {&stage.stdout_text, &stage.stderr_text}) {
+    const std::uint64_t most = stage.limits.output.bytes();
+    over_output |= stream->total > most;
+    if (stream->bytes.size() != std::min(stream->total, most)) {
+      fault("kept " + std::to_string(stream->bytes.size()) + " of " +
+            std::to_string(stream->total) + " bytes of output");
+    }
+  }
+  if (over_output != names(cell::Limit::output)) fault("limits_hit is wrong about the output");
+  if (past_limit(stage) > kMostOver)
+    fault("it ended " + base::to_text(past_limit(stage)) + " past its limit");
+}
+
+void check_limits(const Attack& attack, const job::JobResult& result, CaseResult& found) {
+  const auto lists = [](const std::vector<std::string_view>& names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  std::vector<std::string_view> hit;
+  for (const job::StageResult& stage : result.stages) {
+    for (const cell::Limit limit : stage.verdict.limits_hit)
+      hit.push_back(cell::info_of(limit).name);
+  }
+  for (const std::string_view limit : attack.limits_hit) {
+    if (!lists(hit, limit))
+      found.faults.push_back("limits_hit does not name " + std::string(limit));
+  }
+  for (const std::string_view limit : hit) {
+    if (!lists(attack.limits_hit, limit) && !lists(attack.may_hit, limit))
+      found.faults.push_back("limits_hit names " + std::string(limit));
+  }
+}
+
 }  // namespace
 
 // Honest jobs, one after the other, from begin to end of an attack.
@@ -107,6 +156,8 @@ class Runner::Neighbour {
   void finish() { finishing_ = true; }
   [[nodiscard]] bool is_idle() const { return idle_now_; }
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+  // Of the last job.
+  [[nodiscard]] Duration cpu() const { return cpu_; }
   [[nodiscard]] Duration median() const {
     auto times = times_;
     if (times.empty()) return Duration(0);
@@ -126,6 +177,7 @@ class Runner::Neighbour {
       faults_.emplace_back("the neighbour's answer was wrong");
     } else {
       times_.emplace_back(static_cast<Duration::rep>(ended->stages.back().facts.wall_us));
+      cpu_ = Duration(static_cast<Duration::rep>(ended->stages.back().facts.cpu_us));
     }
     if (!finishing_ && faults_.empty()) {
       // The job that ended is still on the stack: it goes when the next one has begun.
@@ -141,6 +193,7 @@ class Runner::Neighbour {
   std::unique_ptr<job::Job> job_;
   std::unique_ptr<job::Job> former_;
   std::vector<Duration> times_;
+  Duration cpu_{};
   std::vector<std::string> faults_;
   bool finishing_ = false;
   bool idle_now_ = false;
@@ -211,13 +264,17 @@ job::Submission Runner::neighbour_submission(std::uint64_t seed) const {
 
 Result<Duration> Runner::time_neighbour_alone() {
   std::vector<Duration> times;
+  set_up_ = Duration::max();
   for (unsigned i = 0; i < kNeighbourRuns; ++i) {
+    const Duration before = cpu_of_instance(keeper_->abilities().instance);
     Neighbour neighbour(*this, [&] { loop_->stop(); });
     neighbour.finish();
     neighbour.start();
     if (!neighbour.is_idle()) RETORT_CHECK(loop_->run());
     if (!neighbour.faults().empty()) return Error{Fault::internal, neighbour.faults().front(), 0};
     times.push_back(neighbour.median());
+    const Duration all = cpu_of_instance(keeper_->abilities().instance) - before;
+    set_up_ = std::min(set_up_, all - neighbour.cpu());
   }
   std::ranges::sort(times);
   return times.at(times.size() / 2);
@@ -233,7 +290,13 @@ std::vector<Runner::Ended> Runner::run_cells(const Attack& attack, Neighbour* ne
     if (waiting == 0 && neighbour != nullptr) neighbour->finish();
     if (waiting == 0 && (neighbour == nullptr || neighbour->is_idle())) loop_->stop();
   };
+  const unsigned instance = keeper_->abilities().instance;
+  const bool alone = in_turn || count == 1;
+  Duration cpu_before{-1};
   std::function<void(unsigned)> start = [&](unsigned place) {
+    // The job before this one may still be on the stack; the one before that is not.
+    if (in_turn && place >= 2) jobs.at(place - 2).reset();
+    if (alone && neighbour == nullptr) cpu_before = cpu_of_instance(instance);
     auto submission = submission_for(attack, place);
     if (!submission) {
       for (unsigned i = place; i < (in_turn ? count : place + 1); ++i, --waiting)
@@ -244,6 +307,8 @@ std::vector<Runner::Ended> Runner::run_cells(const Attack& attack, Neighbour* ne
         *loop_, *keeper_, *std::move(submission), [&, place](Result<job::JobResult> result) {
           if (result) {
             ended.at(place).result = *std::move(result);
+            if (cpu_before.count() >= 0)
+              ended.at(place).all_cpu = cpu_of_instance(instance) - cpu_before;
           } else {
             ended.at(place).fault = result.error().what;
           }
@@ -263,24 +328,31 @@ void Runner::check_result(const Attack& attack, const Ended& ended, CaseResult& 
     return;
   }
   const job::JobResult& result = ended.result;
+  const cell::Verdict& last = result.stages.back().verdict;
   const std::string status(cell::outcome_name(result.outcome));
-  const std::string text = said_by(result);
   const auto fault = [&](const std::string& what) { found.faults.push_back(what); };
 
-  if (std::ranges::find(attack.statuses, status) == attack.statuses.end()) {
+  if (std::ranges::find(attack.statuses, status) == attack.statuses.end())
     fault("status " + status + " (" + result.message + ")");
-  }
+  if (attack.exit_code && last.exit_code != attack.exit_code)
+    fault("exit code " + (last.exit_code ? std::to_string(*last.exit_code) : "none"));
+  if (attack.signal && last.signal != attack.signal)
+    fault("signal " + (last.signal ? std::to_string(*last.signal) : "none"));
+  check_limits(attack, result, found);
+  for (const job::StageResult& stage : result.stages) check_rules(stage, found);
+  check_text(attack, result, found);
+  if (!attack.collected.empty()) check_files(attack, result, found);
+  if (attack.accounting) check_figures(attack, ended, found);
+}
+
+void Runner::check_text(const Attack& attack,
+                        const job::JobResult& result,
+                        CaseResult& found) const {
+  const std::string text = said_by(result);
+  const auto fault = [&](const std::string& what) { found.faults.push_back(what); };
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("breach: ")) fault(base::printable(line));
-  }
-  for (const std::string_view limit : attack.limits_hit) {
-    const auto wanted = cell::find_limit(limit);
-    const bool hit = std::ranges::any_of(result.stages, [&](const job::StageResult& stage) {
-      return wanted &&
-             std::ranges::find(stage.verdict.limits_hit, *wanted) != stage.verdict.limits_hit.end();
-    });
-    if (!hit) fault("limits_hit does not name " + std::string(limit));
   }
   for (const std::string_view word : attack.says) {
     if (text.find(word) == std::string::npos) fault("it did not say '" + std::string(word) + "'");
@@ -288,6 +360,8 @@ void Runner::check_result(const Attack& attack, const Ended& ended, CaseResult& 
   for (const std::string_view word : attack.says_not) {
     if (text.find(word) != std::string::npos) fault("it said '" + std::string(word) + "'");
   }
+  if (attack.prints != nullptr && result.stages.back().stdout_text.bytes != attack.prints())
+    fault("stdout is not what it wrote");
   if (text.find(canaries_.secret()) != std::string::npos) fault("it said the secret");
   for (const job::StageResult& stage : result.stages) {
     for (const auto* stream : {&stage.stdout_text, &stage.stderr_text}) {
@@ -295,28 +369,35 @@ void Runner::check_result(const Attack& attack, const Ended& ended, CaseResult& 
         fault("kept " + std::to_string(stream->bytes.size()) + " bytes of output");
     }
   }
-  if (attack.collected.empty()) return;
+}
+
+void Runner::check_files(const Attack& attack,
+                         const job::JobResult& result,
+                         CaseResult& found) const {
+  const auto fault = [&](const std::string& what) { found.faults.push_back(what); };
   if (!result.files.is_open()) return fault("nothing was collected");
   const auto entries = listing(result.files);
   if (!entries) return fault("the collection broke off: " + entries.error().what);
+  const auto begins = [&](std::string_view wanted) {
+    return std::ranges::any_of(*entries,
+                               [&](const auto& entry) { return entry.starts_with(wanted); });
+  };
   for (const std::string_view wanted : attack.collected) {
-    if (std::ranges::none_of(*entries,
-                             [&](const auto& entry) { return entry.starts_with(wanted); })) {
-      fault("not among the collected files: '" + std::string(wanted) + "'" +
-            (entries->empty() ? ""
-                              : "; the first of " + std::to_string(entries->size()) + " is '" +
-                                    entries->front() + "'"));
-    }
+    if (begins(wanted)) continue;
+    fault("not among the collected files: '" + std::string(wanted) + "'" +
+          (entries->empty() ? ""
+                            : "; the first of " + std::to_string(entries->size()) + " is '" +
+                                  entries->front() + "'"));
+  }
+  for (const std::string_view unwanted : attack.collected_not) {
+    if (begins(unwanted)) fault("among the collected files: '" + std::string(unwanted) + "'");
   }
 }
 
 // Both truths are measured elsewhere: what the program counted of itself is less than all it used,
-// and what the kernel counted for the whole keeper is more.
-void Runner::check_figures(const Attack& attack,
-                           const job::JobResult& result,
-                           Duration all_cpu,
-                           CaseResult& found) const {
-  const job::StageResult& stage = result.stages.back();
+// and what the kernel counted for all cells, less what making one takes, is more.
+void Runner::check_figures(const Attack& attack, const Ended& ended, CaseResult& found) const {
+  const job::StageResult& stage = ended.result.stages.back();
   const std::uint64_t own_cpu = sum_of(stage.stdout_text.bytes, "cpu_us");
   const std::uint64_t own_memory = sum_of(stage.stdout_text.bytes, "memory_bytes");
   const auto fault = [&](const std::string& what, std::uint64_t reported, std::uint64_t truth) {
@@ -326,15 +407,34 @@ void Runner::check_figures(const Attack& attack,
   if (own_cpu == 0 && own_memory == 0)
     found.faults.emplace_back(std::string(attack.id) + " printed no figures");
   if (stage.facts.cpu_us < own_cpu - own_cpu / 50) fault("CPU time", stage.facts.cpu_us, own_cpu);
-  if (all_cpu.count() >= 0) {
-    const auto all = static_cast<std::uint64_t>(all_cpu.count());
+  if (ended.all_cpu.count() >= 0) {
+    const auto all =
+        static_cast<std::uint64_t>(std::max(ended.all_cpu - set_up_, Duration(0)).count());
     if (stage.facts.cpu_us > all + all / 20 + 2000) fault("CPU time", stage.facts.cpu_us, all);
   }
   if (stage.facts.memory_peak_bytes < own_memory - own_memory / 100)
     fault("memory", stage.facts.memory_peak_bytes, own_memory);
 }
 
+CaseResult Runner::run_refused(const Attack& attack) const {
+  CaseResult found;
+  found.attack = &attack;
+  found.status = "refused";
+  for (const std::string_view setting : attack.limits) {
+    cell::Limits limits;
+    const auto set = set_limits(limits, std::span(&setting, 1));
+    const std::string_view name = setting.substr(0, setting.find('='));
+    if (set) {
+      found.faults.push_back(std::string(setting) + " was taken");
+    } else if (set.error().what.find(name) == std::string::npos) {
+      found.faults.push_back(std::string(setting) + ": " + set.error().what);
+    }
+  }
+  return found;
+}
+
 CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
+  if (attack.refused) return run_refused(attack);
   CaseResult found;
   found.attack = &attack;
   if (attack.run == nullptr) {
@@ -346,7 +446,6 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
   }
   const unsigned instance = keeper_->abilities().instance;
   const HostState before = HostState::look(keeper_->pid(), instance);
-  const Duration cpu_before = cpu_of_instance(instance);
 
   std::vector<Ended> ended;
   if (with_neighbour) {
@@ -365,16 +464,34 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
     ended = run_cells(attack, nullptr);
   }
 
-  const Duration cpu_used =
-      cpu_before.count() < 0 ? cpu_before : cpu_of_instance(instance) - cpu_before;
-  for (const Ended& one : ended) check_result(attack, one, found);
+  std::vector<Duration> over;
+  for (std::size_t place = 0; place < ended.size(); ++place) {
+    CaseResult one;
+    check_result(attack, ended.at(place), one);
+    for (const std::string& fault : one.faults) {
+      found.faults.push_back(ended.size() == 1 ? fault
+                                               : "cell " + std::to_string(place) + ": " + fault);
+    }
+    if (ended.at(place).fault.empty())
+      over.push_back(past_limit(ended.at(place).result.stages.back()));
+  }
+  std::ranges::sort(over);
+  if (const auto most = Duration(static_cast<Duration::rep>(attack.most_over_us));
+      most.count() > 0 && !over.empty() && over.at(over.size() * 99 / 100) > most) {
+    found.faults.push_back("99 of 100 ended within " +
+                           base::to_text(over.at(over.size() * 99 / 100)) + " past the limit");
+  }
+  if (found.faults.size() > kMostFaults) {
+    const std::size_t more = found.faults.size() - kMostFaults;
+    found.faults.resize(kMostFaults);
+    found.faults.push_back("and " + std::to_string(more) + " more");
+  }
   const Ended& first = ended.front();
   if (first.fault.empty()) {
     const job::StageResult& stage = first.result.stages.back();
     found.status = cell::outcome_name(first.result.outcome);
     found.wall = Duration(static_cast<Duration::rep>(stage.facts.wall_us));
-    found.over = past_limit(stage);
-    if (attack.accounting) check_figures(attack, first.result, cpu_used, found);
+    found.over = over.back();
   }
   const auto left = before.left_in(HostState::look(keeper_->pid(), instance));
   for (const auto& more : {left, canaries_.faults(), log_.complaints()})

@@ -23,7 +23,7 @@ struct CaseResult {
   std::vector<std::string> faults;  // what did not hold; empty: it did
   std::string status;               // of the first cell
   base::Duration wall{};            // of the first cell's last stage
-  base::Duration over{};            // past the limit that ended it, when one did
+  base::Duration over{};            // the most past the limit that ended a cell, when one did
   // The neighbour's wall time as a multiple of what it takes alone; absent without a neighbour.
   std::optional<double> neighbour;
 
@@ -47,6 +47,7 @@ class Runner {
   struct Ended {
     std::string fault;  // why no job took place; empty when one did
     job::JobResult result;
+    base::Duration all_cpu{-1};  // of all cells of the keeper meanwhile; negative: not known
   };
   class Neighbour;
 
@@ -57,11 +58,11 @@ class Runner {
   job::Submission neighbour_submission(std::uint64_t seed) const;
   std::vector<Ended> run_cells(const Attack& attack, Neighbour* neighbour);
   base::Result<base::Duration> time_neighbour_alone();
+  CaseResult run_refused(const Attack& attack) const;
   void check_result(const Attack& attack, const Ended& ended, CaseResult& result) const;
-  void check_figures(const Attack& attack,
-                     const job::JobResult& result,
-                     base::Duration all_cpu,
-                     CaseResult& found) const;
+  void check_text(const Attack& attack, const job::JobResult& result, CaseResult& found) const;
+  void check_files(const Attack& attack, const job::JobResult& result, CaseResult& found) const;
+  void check_figures(const Attack& attack, const Ended& ended, CaseResult& found) const;
 
   const runtime::Catalogue& catalogue_;
   Canaries canaries_;
@@ -72,6 +73,7 @@ class Runner {
   runtime::Manifest manifest_;
   runtime::Manifest neighbour_manifest_;
   base::Duration neighbour_alone_{};
+  base::Duration set_up_{};  // CPU time that making and ending a cell takes at least
   std::optional<HostState> at_start_;
 };
 

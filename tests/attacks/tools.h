@@ -44,7 +44,15 @@ int wait_for(pid_t child);
 bool survives(const std::function<int()>& work);
 
 // Burns this thread's CPU time.
-void burn(std::chrono::milliseconds time);
+void burn(std::chrono::microseconds time);
+// CPU time that this process has used, all its threads.
+std::chrono::microseconds cpu_used();
+void rest(std::chrono::microseconds time);
+// Ends this process after `time`, even when it is stopped; how an attack bounds itself that waits
+// for ever. By a process outside of its group.
+void end_after(std::chrono::milliseconds time);
+// "KEY N", in one write: lines of many processes do not mix.
+void say(const std::string& key, std::uint64_t number);
 // Takes memory and touches every page; null when it cannot be had. Never freed.
 char* touch(std::uint64_t bytes);
 std::string read_file(const std::string& path);
