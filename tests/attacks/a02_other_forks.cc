@@ -1,11 +1,13 @@
 // A02: fork bombs that do not call fork.
 #include <sched.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <vector>
+
+#include <spawn.h>
 
 #include "attacks/tools.h"
 

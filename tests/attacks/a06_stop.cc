@@ -1,6 +1,7 @@
 // A06: a job that stops itself, its group, or the cell's first process.
-#include <csignal>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "attacks/tools.h"
 

@@ -1,9 +1,9 @@
 // A08: signals to everybody: kill(-1, SIGKILL), and every id that a host can have.
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "attacks/tools.h"
 
@@ -36,8 +36,7 @@ int run_each(unsigned) {
   return verdict();
 }
 
-const Enrol kAll{
-    {.id = "A08", .what = "kill everybody", .run = run_all, .exit_code = 0}};
+const Enrol kAll{{.id = "A08", .what = "kill everybody", .run = run_all, .exit_code = 0}};
 const Enrol kEach{{.id = "A08b",
                    .what = "signal every process id",
                    .run = run_each,
