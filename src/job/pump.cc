@@ -105,8 +105,12 @@ void InputPump::fill() {
 
 void InputPump::drain() {
   if (waiting_.empty() || !program_.is_open()) return;
-  const ssize_t count = ::write(program_.get(), waiting_.data(), waiting_.size());
-  if (count > 0) waiting_.erase(0, static_cast<std::size_t>(count));
+  const ssize_t count = ::write(program_.get(), waiting_.data() + taken_, waiting_.size() - taken_);
+  if (count > 0) taken_ += static_cast<std::size_t>(count);
+  if (taken_ == waiting_.size()) {
+    waiting_.clear();
+    taken_ = 0;
+  }
   if (count < 0 && errno != EAGAIN && errno != EINTR) stop();
 }
 

@@ -35,7 +35,10 @@ class InputPump {
   void await();
 
   kernel::EventLoop& loop_;
-  std::string waiting_;  // read and not yet taken by the program
+  // Read, of which the program has not yet taken what comes after the first `taken_` bytes. Moving
+  // the rest forward each time would make much input take quadratic time.
+  std::string waiting_;
+  std::size_t taken_ = 0;
   int source_;
   bool source_always_ready_ = false;  // a regular file: epoll does not take it
   bool source_watched_ = false;
