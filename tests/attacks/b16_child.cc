@@ -1,0 +1,40 @@
+// B16: a child runs out of memory; the program waits for it and ends as if nothing had been.
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "attacks/tools.h"
+
+namespace retort::attacks {
+namespace {
+
+using std::chrono_literals::operator""ms;
+
+constexpr std::uint64_t kMost = 128U << 20U;  // twice the limit
+
+int run(unsigned) {
+  // A child that has nothing to do with it must be gone as well: it says so if it is not.
+  spawn([] {
+    rest(700ms);
+    breach("a part of the job outlived it");
+    return 0;
+  });
+  wait_for(spawn([] {
+    write_file("/proc/self/oom_score_adj", "1000");
+    touch(kMost);
+    return 0;
+  }));
+  rest(10ms);
+  return 0;
+}
+
+const Enrol kAttack{{.id = "B16",
+                     .what = "a child for the kernel to kill, and a good end",
+                     .run = run,
+                     .statuses = {"memory_limit"},
+                     .limits_hit = {"memory"},
+                     .limits = {"memory=64MiB"},
+                     .cells = {.count = 10, .order = Cells::Order::in_turn}}};
+
+}  // namespace
+}  // namespace retort::attacks
