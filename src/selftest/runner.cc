@@ -35,6 +35,9 @@ constexpr unsigned kNeighbourRuns = 9;
 constexpr std::uint64_t kSeed = 20'26;
 // A result comes at most so long after the limit.
 constexpr Duration kMostOver{250'000};
+// What may come out of a cell: so many entries, and of their modes these bits.
+constexpr std::uint64_t kMostCollected = 10'000;
+constexpr std::uint32_t kExecutable = 0111;
 // Of many cells that fail alike, so many say so.
 constexpr std::size_t kMostFaults = 12;
 
@@ -46,9 +49,12 @@ Status set_limits(cell::Limits& limits, std::span<const std::string_view> settin
   return {};
 }
 
-// "NAME BYTES" and "NAME refused WHY", a line for each entry of a collected bundle.
-Result<std::vector<std::string>> listing(const base::Fd& bundle) {
+// "NAME BYTES" and "NAME refused WHY", a line for each entry of a collected bundle. Fault::invalid
+// when the bundle is more than any may be.
+Result<std::vector<std::string>> listing(const base::Fd& bundle, std::uint64_t most_bytes) {
   std::vector<std::string> lines;
+  std::uint64_t bytes = 0;
+  std::uint64_t entries = 0;
   cell::BundleReader reader(bundle);
   for (;;) {
     RETORT_TRY(const auto record, reader.next());
@@ -60,6 +66,11 @@ Result<std::vector<std::string>> listing(const base::Fd& bundle) {
       continue;
     }
     lines.push_back(name + " " + std::to_string(record.size));
+    bytes += record.size;
+    if ((record.mode & ~kExecutable) != 0)
+      return Error{Fault::invalid, name + " has the mode " + std::to_string(record.mode), 0};
+    if (bytes > most_bytes || ++entries > kMostCollected)
+      return Error{Fault::invalid, "more than may be collected", 0};
     if (::lseek(bundle.get(), static_cast<off_t>(record.size), SEEK_CUR) < 0)
       return base::os_error("lseek", "a bundle");
   }
@@ -104,6 +115,11 @@ void check_rules(const job::StageResult& stage, CaseResult& found) {
       stage.facts.cpu_us > static_cast<std::uint64_t>(stage.limits.cpu_time.count());
   if (over_cpu != names(cell::Limit::cpu_time)) {
     fault("CPU time " + std::to_string(stage.facts.cpu_us) + " us, and limits_hit says otherwise");
+  }
+  const auto wall = Duration(static_cast<Duration::rep>(stage.facts.wall_us));
+  if (wall != stage.limits.wall_time &&
+      (wall > stage.limits.wall_time) != names(cell::Limit::wall_time)) {
+    fault("wall time " + base::to_text(wall) + ", and limits_hit says otherwise");
   }
   bool over_output = false;
   for (const auto* stream : {&stage.stdout_text, &stage.stderr_text}) {
@@ -376,7 +392,7 @@ void Runner::check_files(const Attack& attack,
                          CaseResult& found) const {
   const auto fault = [&](const std::string& what) { found.faults.push_back(what); };
   if (!result.files.is_open()) return fault("nothing was collected");
-  const auto entries = listing(result.files);
+  const auto entries = listing(result.files, result.stages.back().limits.disk.bytes());
   if (!entries) return fault("the collection broke off: " + entries.error().what);
   const auto begins = [&](std::string_view wanted) {
     return std::ranges::any_of(*entries,
@@ -407,6 +423,9 @@ void Runner::check_figures(const Attack& attack, const Ended& ended, CaseResult&
   if (own_cpu == 0 && own_memory == 0)
     found.faults.emplace_back(std::string(attack.id) + " printed no figures");
   if (stage.facts.cpu_us < own_cpu - own_cpu / 50) fault("CPU time", stage.facts.cpu_us, own_cpu);
+  if (own_cpu > static_cast<std::uint64_t>(stage.limits.cpu_time.count()) &&
+      ended.result.outcome != cell::Outcome::cpu_time_limit)
+    found.faults.push_back("it used " + std::to_string(own_cpu) + " us and was let through");
   if (ended.all_cpu.count() >= 0) {
     const auto all =
         static_cast<std::uint64_t>(std::max(ended.all_cpu - set_up_, Duration(0)).count());
