@@ -21,7 +21,6 @@
 namespace retort::cell {
 
 using base::Duration;
-using base::Error;
 using base::Fd;
 using base::monotonic_now;
 using base::os_error;
