@@ -28,6 +28,24 @@ int run(unsigned) {
   return 0;
 }
 
+// The rest of the job is ended with the child, not when it pleases.
+int go_on(unsigned) {
+  wait_for(spawn([] {
+    touch(kMost);
+    return 0;
+  }));
+  rest(700ms);
+  breach("the program went on without its child");
+  return 0;
+}
+
+const Enrol kGoOn{{.id = "B16b",
+                   .what = "go on after a child was killed for memory",
+                   .run = go_on,
+                   .statuses = {"memory_limit"},
+                   .limits_hit = {"memory"},
+                   .limits = {"memory=64MiB"}}};
+
 const Enrol kAttack{{.id = "B16",
                      .what = "a child for the kernel to kill, and a good end",
                      .run = run,
