@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono_literals::operator""ms;
 
-constexpr std::uint64_t kMost = 64U << 20U;
+constexpr std::uint64_t kMost = 8U << 20U;
 
 int run_much(unsigned) {
   const std::string block(65536, 'x');
@@ -29,7 +29,7 @@ int run_for_ever(unsigned) {
 }
 
 const Enrol kMuch{{.id = "C01",
-                   .what = "64 MiB on stdout, and a good end",
+                   .what = "8 MiB on stdout, and a good end",
                    .run = run_much,
                    .statuses = {"output_limit"},
                    .exit_code = 0,
@@ -41,9 +41,9 @@ const Enrol kForEver{{.id = "C01b",
                       .run = run_for_ever,
                       .statuses = {"output_limit"},
                       .signal = 9,
-                      .limits_hit = {"output", "wall_time"},
+                      .limits_hit = {"output"},
                       .kept_bytes = 256U << 10U,
-                      .limits = {"output=256KiB", "wall_time=400ms"}}};
+                      .limits = {"output=256KiB"}}};
 
 }  // namespace
 }  // namespace retort::attacks
