@@ -50,6 +50,9 @@ object to_json(const CaseResult& result) {
   array faults;
   for (const std::string& fault : result.faults) faults.emplace_back(fault);
   record["faults"] = faults;
+  array notes;
+  for (const std::string& note : result.notes) notes.emplace_back(note);
+  record["notes"] = notes;
   record["status"] = result.status;
   record["wall_time_us"] = result.wall.count();
   record["over_limit_us"] = result.over.count();
@@ -77,6 +80,7 @@ void print(const CaseResult& result) {
   std::printf("  %s\n", std::string(result.attack->what).c_str());
   if (!result.skipped.empty()) std::printf("           %s\n", result.skipped.c_str());
   for (const std::string& fault : result.faults) std::printf("           %s\n", fault.c_str());
+  for (const std::string& note : result.notes) std::printf("           note: %s\n", note.c_str());
   std::fflush(stdout);
 }
 

@@ -31,7 +31,7 @@ struct Attack {
   std::string_view what;  // one line for people
 
   // What runs in the cell. It looks at what it got, tells on stdout what it must not have got
-  // (tools.h), and returns its exit code: 0 when it saw what it must.
+  // (tools.h), and returns its exit code: 0 when it saw what it must. Lines "note: …" are shown.
   int (*run)(unsigned place) = nullptr;
   // Or sources for a runtime of the catalogue; made outside of any cell.
   std::string_view language = {};
@@ -46,16 +46,21 @@ struct Attack {
   // may …
   std::vector<std::string_view> limits_hit = {};
   std::vector<std::string_view> may_hit = {};
-  // … has these texts, and none of those, in what it printed (stdout, stderr, compiler's words) …
+  // … has these texts ("{place}" is the cell's place), and none of those, in what it printed
+  // (stdout, stderr, compiler's words) …
   std::vector<std::string_view> says = {};
   std::vector<std::string_view> says_not = {};
   // … exactly these bytes on stdout, where it is given …
   std::string (*prints)() = nullptr;
+  // … has one line that begins so in each cell, no two of them alike …
+  std::string_view differs = {};
   // … and these lines in its list of collected files: "NAME BYTES" or "NAME refused WHY" (a
   // beginning of a line will do). Not empty: files are collected.
   std::vector<std::string_view> collected = {};
   // … and no line that begins like these.
   std::vector<std::string_view> collected_not = {};
+  // Or no job takes place, and the error has this text.
+  std::string_view refused = {};
   // At most so many bytes of each stream are kept; 0: not looked at.
   std::uint64_t kept_bytes = 0;
   // Of 100 cells, 99 end at most so long past the limit that ended them; 0: not looked at.
@@ -67,12 +72,13 @@ struct Attack {
   std::uint32_t add_ons = 0;      // cell::AddOn
   std::uint64_t stdin_bytes = 0;  // zeros
   Cells cells = {};
+  int landlock = 0;  // the kernel must offer this version of it
   // It prints "cpu_us N" and "memory_bytes N" (each process its own, and the sums count), which the
   // figures of each cell must agree with. Cells in turn, and no neighbour: both truths are one
   // cell's.
   bool accounting = false;
   // No program: each setting of `limits` alone is refused in words that name the limit.
-  bool refused = false;
+  bool refused_limits = false;
   // It makes sense in another sandbox: it asks for nothing of a cell's own.
   bool portable = false;
 };

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <sstream>
 
 #include "base/bytes.h"
 #include "cell/bundle.h"
 #include "kernel/files.h"
+#include "kernel/landlock.h"
 #include "selftest/neighbour.h"
 
 namespace retort::selftest {
@@ -81,6 +83,15 @@ std::string said_by(const job::JobResult& result) {
   for (const job::StageResult& stage : result.stages)
     text += stage.stdout_text.bytes + stage.stderr_text.bytes;
   return text;
+}
+
+// `text` with the cell's place where it says "{place}".
+std::string with_place(std::string_view text, unsigned place) {
+  constexpr std::string_view kPlace = "{place}";
+  std::string filled(text);
+  if (const auto at = filled.find(kPlace); at != std::string::npos)
+    filled.replace(at, kPlace.size(), std::to_string(place));
+  return filled;
 }
 
 // The sum of the lines "KEY N" in `text`.
@@ -227,9 +238,11 @@ Result<std::unique_ptr<Runner>> Runner::open(const runtime::Catalogue& catalogue
 Status Runner::prepare() {
   RETORT_TRY(const std::string folder, kernel::program_folder());
   RETORT_TRY(program_, kernel::read_small_file(AT_FDCWD, folder + "/retort-attacks", 64U << 20U));
-  manifest_.id = "attacks";
-  manifest_.run.command = {"./attack", "{args}"};
-  neighbour_manifest_ = manifest_;
+  for (std::size_t add_ons = 0; add_ons < manifests_.size(); ++add_ons) {
+    manifests_.at(add_ons).id = "attacks";
+    manifests_.at(add_ons).run.command = {"./attack", "{args}"};
+    manifests_.at(add_ons).run.add_ons = static_cast<std::uint32_t>(add_ons);
+  }
   // The keeper inherits it; no program may ever find it.
   ::setenv("RETORT_SELFTEST_SECRET", canaries_.secret().c_str(), 1);
   RETORT_TRY(loop_, kernel::EventLoop::create());
@@ -238,6 +251,7 @@ Status Runner::prepare() {
   if (keeper_->abilities().unenforceable != 0)
     return Error{
         Fault::unsupported, "limits cannot be enforced here: " + keeper_->abilities().reason, 0};
+  RETORT_TRY(services_, Services::open(canaries_.secret()));
   RETORT_TRY(neighbour_alone_, time_neighbour_alone());
   at_start_ = HostState::look(keeper_->pid(), keeper_->abilities().instance);
   return {};
@@ -246,7 +260,7 @@ Status Runner::prepare() {
 Result<job::Submission> Runner::submission_for(const Attack& attack, unsigned place) const {
   job::Submission submission;
   if (attack.run != nullptr) {
-    submission.runtime = &manifest_;
+    submission.runtime = &manifests_.at(attack.add_ons);
     submission.files = {{.name = "attack", .content = program_, .executable = true}};
     submission.args = {std::string(attack.id), std::to_string(place)};
     RETORT_CHECK(set_limits(submission.run_limits, kDefaults));
@@ -270,7 +284,7 @@ Result<job::Submission> Runner::submission_for(const Attack& attack, unsigned pl
 
 job::Submission Runner::neighbour_submission(std::uint64_t seed) const {
   job::Submission submission;
-  submission.runtime = &neighbour_manifest_;
+  submission.runtime = &manifests_.front();
   submission.files = {{.name = "attack", .content = program_, .executable = true},
                       {.name = "source", .content = canaries_.secret()}};
   submission.args = {"neighbour", std::to_string(seed)};
@@ -338,7 +352,43 @@ std::vector<Runner::Ended> Runner::run_cells(const Attack& attack, Neighbour* ne
   return ended;
 }
 
-void Runner::check_result(const Attack& attack, const Ended& ended, CaseResult& found) const {
+std::string Runner::reason_to_skip(const Attack& attack) const {
+  if (const auto version = kernel::landlock_version();
+      attack.landlock > 0 && (!version || *version < attack.landlock))
+    return "this kernel has no Landlock of version " + std::to_string(attack.landlock);
+  if (attack.run != nullptr) return {};
+  const auto possible = submission_for(attack, 0);
+  return possible || possible.error().fault != Fault::not_found ? "" : possible.error().what;
+}
+
+void Runner::check_differs(const Attack& attack,
+                           const std::vector<Ended>& ended,
+                           CaseResult& found) {
+  std::set<std::string> lines;
+  unsigned count = 0;
+  for (const Ended& one : ended) {
+    std::istringstream text(said_by(one.result));
+    for (std::string line; std::getline(text, line);) {
+      if (!line.starts_with(attack.differs)) continue;
+      ++count;
+      if (!lines.insert(line).second) found.faults.push_back("two cells said: " + line);
+    }
+  }
+  if (count != ended.size())
+    found.faults.push_back(std::to_string(count) + " lines begin with '" +
+                           std::string(attack.differs) + "'");
+}
+
+void Runner::check_result(const Attack& attack,
+                          unsigned place,
+                          const Ended& ended,
+                          CaseResult& found) const {
+  if (!attack.refused.empty()) {
+    if (ended.fault.find(attack.refused) == std::string::npos)
+      found.faults.push_back(ended.fault.empty() ? "it was not refused"
+                                                 : "refused otherwise: " + ended.fault);
+    return;
+  }
   if (!ended.fault.empty()) {
     found.faults.push_back("no job took place: " + ended.fault);
     return;
@@ -356,12 +406,13 @@ void Runner::check_result(const Attack& attack, const Ended& ended, CaseResult& 
     fault("signal " + (last.signal ? std::to_string(*last.signal) : "none"));
   check_limits(attack, result, found);
   for (const job::StageResult& stage : result.stages) check_rules(stage, found);
-  check_text(attack, result, found);
+  check_text(attack, place, result, found);
   if (!attack.collected.empty()) check_files(attack, result, found);
   if (attack.accounting) check_figures(attack, ended, found);
 }
 
 void Runner::check_text(const Attack& attack,
+                        unsigned place,
                         const job::JobResult& result,
                         CaseResult& found) const {
   const std::string text = said_by(result);
@@ -369,9 +420,11 @@ void Runner::check_text(const Attack& attack,
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("breach: ")) fault(base::printable(line));
+    if (line.starts_with("note: ")) found.notes.push_back(base::printable(line.substr(6)));
   }
   for (const std::string_view word : attack.says) {
-    if (text.find(word) == std::string::npos) fault("it did not say '" + std::string(word) + "'");
+    const std::string wanted = with_place(word, place);
+    if (text.find(wanted) == std::string::npos) fault("it did not say '" + wanted + "'");
   }
   for (const std::string_view word : attack.says_not) {
     if (text.find(word) != std::string::npos) fault("it said '" + std::string(word) + "'");
@@ -453,16 +506,11 @@ CaseResult Runner::run_refused(const Attack& attack) const {
 }
 
 CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
-  if (attack.refused) return run_refused(attack);
+  if (attack.refused_limits) return run_refused(attack);
   CaseResult found;
   found.attack = &attack;
-  if (attack.run == nullptr) {
-    if (const auto possible = submission_for(attack, 0);
-        !possible && possible.error().fault == Fault::not_found) {
-      found.skipped = possible.error().what;
-      return found;
-    }
-  }
+  found.skipped = reason_to_skip(attack);
+  if (!found.skipped.empty()) return found;
   const unsigned instance = keeper_->abilities().instance;
   const HostState before = HostState::look(keeper_->pid(), instance);
 
@@ -486,11 +534,12 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
   std::vector<Duration> over;
   for (std::size_t place = 0; place < ended.size(); ++place) {
     CaseResult one;
-    check_result(attack, ended.at(place), one);
+    check_result(attack, static_cast<unsigned>(place), ended.at(place), one);
     for (const std::string& fault : one.faults) {
       found.faults.push_back(ended.size() == 1 ? fault
                                                : "cell " + std::to_string(place) + ": " + fault);
     }
+    found.notes.insert(found.notes.end(), one.notes.begin(), one.notes.end());
     if (ended.at(place).fault.empty())
       over.push_back(past_limit(ended.at(place).result.stages.back()));
   }
@@ -505,6 +554,7 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
     found.faults.resize(kMostFaults);
     found.faults.push_back("and " + std::to_string(more) + " more");
   }
+  if (!attack.differs.empty()) check_differs(attack, ended, found);
   const Ended& first = ended.front();
   if (first.fault.empty()) {
     const job::StageResult& stage = first.result.stages.back();
@@ -513,7 +563,7 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
     found.over = over.back();
   }
   const auto left = before.left_in(HostState::look(keeper_->pid(), instance));
-  for (const auto& more : {left, canaries_.faults(), log_.complaints()})
+  for (const auto& more : {left, canaries_.faults(), services_->faults(), log_.complaints()})
     found.faults.insert(found.faults.end(), more.begin(), more.end());
   return found;
 }

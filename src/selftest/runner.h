@@ -1,6 +1,7 @@
 // Runner: an attack in its cells, a neighbour beside it, and what both must have left alone.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -8,12 +9,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cell/filter.h"
 #include "job/job.h"
 #include "keeper/client.h"
 #include "kernel/event_loop.h"
 #include "runtime/catalogue.h"
 #include "selftest/attack.h"
 #include "selftest/host.h"
+#include "selftest/services.h"
 
 namespace retort::selftest {
 
@@ -21,6 +24,7 @@ struct CaseResult {
   const Attack* attack = nullptr;
   std::string skipped;              // why it could not take place here
   std::vector<std::string> faults;  // what did not hold; empty: it did
+  std::vector<std::string> notes;   // what it measured: its lines that begin with "note: "
   std::string status;               // of the first cell
   base::Duration wall{};            // of the first cell's last stage
   base::Duration over{};            // the most past the limit that ended a cell, when one did
@@ -58,20 +62,30 @@ class Runner {
   job::Submission neighbour_submission(std::uint64_t seed) const;
   std::vector<Ended> run_cells(const Attack& attack, Neighbour* neighbour);
   base::Result<base::Duration> time_neighbour_alone();
+  [[nodiscard]] std::string reason_to_skip(const Attack& attack) const;
   CaseResult run_refused(const Attack& attack) const;
-  void check_result(const Attack& attack, const Ended& ended, CaseResult& result) const;
-  void check_text(const Attack& attack, const job::JobResult& result, CaseResult& found) const;
+  void check_result(const Attack& attack,
+                    unsigned place,
+                    const Ended& ended,
+                    CaseResult& result) const;
+  static void check_differs(const Attack& attack,
+                            const std::vector<Ended>& ended,
+                            CaseResult& result);
+  void check_text(const Attack& attack,
+                  unsigned place,
+                  const job::JobResult& result,
+                  CaseResult& found) const;
   void check_files(const Attack& attack, const job::JobResult& result, CaseResult& found) const;
   void check_figures(const Attack& attack, const Ended& ended, CaseResult& found) const;
 
   const runtime::Catalogue& catalogue_;
   Canaries canaries_;
+  std::unique_ptr<Services> services_;
   KernelLog log_;
   std::unique_ptr<kernel::EventLoop> loop_;
   std::unique_ptr<keeper::Client> keeper_;
   std::string program_;
-  runtime::Manifest manifest_;
-  runtime::Manifest neighbour_manifest_;
+  std::array<runtime::Manifest, cell::kAllAddOns + 1> manifests_;  // by their add-ons
   base::Duration neighbour_alone_{};
   base::Duration set_up_{};  // CPU time that making and ending a cell takes at least
   std::optional<HostState> at_start_;

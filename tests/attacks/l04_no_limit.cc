@@ -32,7 +32,7 @@ const Enrol kTimes{{.id = "L04",
                                "extra_time=-1s",
                                "extra_time=1h",
                                "extra_time="},
-                    .refused = true}};
+                    .refused_limits = true}};
 const Enrol kSizes{{.id = "L04b",
                     .what = "sizes that are no limit",
                     .limits = {"memory=0",
@@ -56,7 +56,7 @@ const Enrol kSizes{{.id = "L04b",
                                "disk=50%",
                                "output=-1B",
                                "output=1TiB"},
-                    .refused = true}};
+                    .refused_limits = true}};
 const Enrol kCounts{{.id = "L04c",
                      .what = "counts that are no limit",
                      .limits = {"processes=0",
@@ -79,7 +79,7 @@ const Enrol kCounts{{.id = "L04c",
                                 "network=host",
                                 "network=",
                                 "network=0"},
-                     .refused = true}};
+                     .refused_limits = true}};
 
 }  // namespace
 }  // namespace retort::attacks
