@@ -161,7 +161,7 @@ constexpr std::uint64_t kPersonalities[] = {0,
 constexpr Rule kFiles[] = {
     {.calls = "access chmod chown close close_range copy_file_range creat dup dup2 dup3 faccessat "
               "faccessat2 "
-              "fadvise64 fallocate fchmod fchmodat fchmodat2 fchown fchownat fdatasync flock fstat "
+              "fallocate fchmod fchmodat fchmodat2 fchown fchownat fdatasync flock fstat "
               "fstatfs fsync "
               "ftruncate futimesat getdents getdents64 getcwd chdir fchdir lchown link linkat "
               "lseek lstat mkdir "
@@ -173,6 +173,17 @@ constexpr Rule kFiles[] = {
     {.calls =
          "fgetxattr flistxattr getxattr getxattrat lgetxattr listxattr listxattrat llistxattr"},
 };
+// The image's pages in memory are everyone's: whoever may throw one out signals to whoever must
+// then wait for it, and slows down all others.
+constexpr std::uint64_t kFileAdvices[] = {POSIX_FADV_NORMAL,
+                                          POSIX_FADV_RANDOM,
+                                          POSIX_FADV_SEQUENTIAL,
+                                          POSIX_FADV_WILLNEED,
+                                          POSIX_FADV_NOREUSE};
+constexpr std::uint64_t kThrowOut[] = {POSIX_FADV_DONTNEED};
+constexpr Rule kFileAdvice[] = {
+    {.calls = "fadvise64", .one_of = kFileAdvices, .one_of_argument = 3}};
+constexpr Rule kThrowingOut[] = {{.calls = "fadvise64", .one_of = kThrowOut, .one_of_argument = 3}};
 // Commands are 32 bits in the kernel, so only lists of exact values can leave one out. Not here:
 // F_SETLEASE, F_NOTIFY.
 constexpr std::uint64_t kFcntls[] = {F_DUPFD,       F_GETFD,     F_SETFD,         F_GETFL,
@@ -350,6 +361,11 @@ constexpr Group kGroups[] = {
      Answer::allow,
      0,
      kFiles},
+    {"advice on files, but none that takes pages of the image from everyone else",
+     Profile::base,
+     Answer::allow,
+     0,
+     kFileAdvice},
     {"descriptor flags and locks, but no leases on and no signals from shared files",
      Profile::base,
      Answer::allow,
@@ -425,6 +441,11 @@ constexpr Group kGroups[] = {
      kPtrace},
     {"file watchers", Profile::inotify, Answer::allow, 0, kInotify},
     {"flushing the host's disks: success without doing it", Profile::base, Answer::error, 0, kSync},
+    {"throwing out pages that other cells use: success without doing it",
+     Profile::base,
+     Answer::error,
+     0,
+     kThrowingOut},
     {"privileged calls: EPERM, so that messages stay sane",
      Profile::base,
      Answer::error,
