@@ -8,3 +8,8 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/cell)
 add_custom_command(OUTPUT ${RETORT_FILTERS} COMMAND make-filters ${RETORT_FILTERS}
                            $<$<BOOL:${RETORT_SANITIZE}>:lenient>$<$<BOOL:${RETORT_WEAKENED}>:weak> DEPENDS make-filters
                    COMMENT "Compiling the system-call filters")
+
+# The numbers of the calls that the table names, for the attack that tries them all.
+set(RETORT_CALLS ${CMAKE_BINARY_DIR}/generated/cell/calls.inc)
+add_custom_command(OUTPUT ${RETORT_CALLS} COMMAND make-filters --calls ${RETORT_CALLS} DEPENDS make-filters
+                   COMMENT "Numbering the system calls")

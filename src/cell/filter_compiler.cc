@@ -4,15 +4,19 @@
 // for each of Retort's own processes, for filter.cc to include. lenient: the own processes may do
 // everything, for builds whose sanitizers need more than they. weak: that, and an array for each
 // relaxation.
+//        make-filters --calls OUTPUT    the number of each call that the table names, as C++
+//        make-filters --page OUTPUT     the table for docs/reference/system-calls.md
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
@@ -200,14 +204,88 @@ void write_relaxed(std::ostream& out) {
   out << table << "};\n";
 }
 
+void write_calls(std::ostream& out) {
+  std::set<std::string> calls;
+  for (const Group& group : retort::cell::filter_rules()) {
+    for (const Rule& rule : group.rules) {
+      for (const std::string& call : words(rule.calls)) calls.insert(call);
+    }
+  }
+  for (const std::string& call : calls) out << "{\"" << call << "\", " << number_of(call) << "},\n";
+}
+
+std::string profile_text(Profile profile) {
+  switch (profile) {
+    case Profile::base:
+      return "always";
+    case Profile::loopback:
+      return "`network = loopback`";
+    case Profile::ptrace:
+      return "add-on `ptrace`";
+    case Profile::inotify:
+      return "add-on `inotify`";
+  }
+  die("an unknown profile");
+}
+
+std::string hexadecimal(std::uint64_t value) {
+  std::ostringstream text;
+  text << (value < 10 ? "" : "0x") << std::hex << value;
+  return text.str();
+}
+
+std::string arguments_text(const Rule& rule) {
+  std::string text;
+  for (const Condition& condition : rule.all) {
+    const std::string argument = "arg" + std::to_string(condition.argument);
+    const std::string value = hexadecimal(condition.value);
+    text += text.empty() ? "" : ", ";
+    if (condition.compare == Compare::equal) text += argument + " = " + value;
+    if (condition.compare == Compare::greater) text += argument + " > " + value;
+    if (condition.compare == Compare::masked_equal)
+      text += argument + " & " + hexadecimal(condition.mask) + " = " + value;
+  }
+  if (rule.one_of.empty()) return text.empty() ? "any" : text;
+  text += (text.empty() ? "arg" : ", arg") + std::to_string(rule.one_of_argument) + " in";
+  for (const std::uint64_t value : rule.one_of) text += " " + hexadecimal(value);
+  return text;
+}
+
+void write_page(std::ostream& out) {
+  for (const Group& group : retort::cell::filter_rules()) {
+    std::string reason(group.reason);
+    reason.front() = static_cast<char>(std::toupper(reason.front()));
+    out << "## " << reason << "\n\n";
+    const char* name = group.error == 0 ? nullptr : strerrorname_np(group.error);
+    out << "Profile: " << profile_text(group.profile) << ". Answer: "
+        << (group.answer == Answer::allow ? "let through"
+            : name == nullptr             ? "success, and nothing is done"
+                                          : "`" + std::string(name) + "`")
+        << ".\n\n| calls | arguments |\n|---|---|\n";
+    for (const Rule& rule : group.rules) {
+      out << "|";
+      for (const std::string& call : words(rule.calls)) out << " `" << call << "`";
+      out << " | " << arguments_text(rule) << " |\n";
+    }
+    out << "\n";
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string mode = argc == 3 ? argv[2] : "";
-  const bool weak = mode == "weak";
-  const bool lenient = mode == "lenient" || weak;
-  if (argc != 2 && !lenient) die("usage: make-filters OUTPUT [lenient|weak]");
-  std::ofstream out(argv[1]);
+  const std::string last = argc == 3 ? argv[2] : "";
+  const bool weak = last == "weak";
+  const bool lenient = last == "lenient" || weak;
+  const std::string mode = argc == 3 && !lenient ? argv[1] : "";
+  if (argc != 2 && !lenient && mode != "--calls" && mode != "--page")
+    die("usage: make-filters OUTPUT [lenient|weak] | --calls OUTPUT | --page OUTPUT");
+  std::ofstream out(mode.empty() ? argv[1] : argv[2]);
+  if (!mode.empty()) {
+    mode == "--calls" ? write_calls(out) : write_page(out);
+    out.close();
+    return out ? 0 : 1;
+  }
   // Index: bit 0 loopback, bit 1 ptrace, bit 2 inotify, as filter.cc computes it.
   for (unsigned index = 0; index < 8; ++index) {
     std::set<Profile> profiles = {Profile::base};

@@ -169,3 +169,11 @@ def test_every_status_is_in_the_reference():
     text = (ROOT / "docs/reference/result.md").read_text()
     assert len(names) == 14
     assert not [name for name in names if f"`{name}`" not in text]
+
+
+def test_the_reference_lists_the_system_calls_as_the_filter_has_them(tmp_path):
+    """After a change of filter_rules.cc: make-filters --page writes the part of the page from its first heading on."""
+    table = tmp_path / "table.md"
+    subprocess.run([BIN / "make-filters", "--page", table], check=True)
+    page = (ROOT / "docs/reference/system-calls.md").read_text()
+    assert page[page.index("\n## ") + 1 :] == table.read_text()

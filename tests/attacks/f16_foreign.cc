@@ -1,0 +1,58 @@
+// F16: other interfaces of the kernel than that of x86_64, a child for each.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "attacks/calls.h"
+
+namespace retort::attacks {
+namespace {
+
+constexpr unsigned long kX32 = 0x4000'0000;
+
+long old_call(unsigned number) {
+  long result = number;
+  asm volatile("int $0x80" : "+a"(result) : "b"(0), "c"(0), "d"(0) : "memory");
+  return result;
+}
+
+long raw_call(unsigned long number) {
+  unsigned long result = number;
+  asm volatile("syscall" : "+a"(result) : "D"(0), "S"(0), "d"(0) : "rcx", "r11", "memory");
+  return static_cast<long>(result);
+}
+
+void expect_deadly(const std::string& text, const std::function<long()>& call) {
+  const int status = wait_for(spawn([&] {
+    (void)call();
+    return 0;
+  }));
+  expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
+         text + " did not end it with SIGSYS but with " + std::to_string(status));
+}
+
+int run(unsigned) {
+  expect_deadly("getpid of i386", [] { return old_call(20); });
+  expect_deadly("socketcall of i386", [] { return old_call(102); });
+  expect_deadly("ipc of i386", [] { return old_call(117); });
+  expect_deadly("vm86 of i386", [] { return old_call(166); });
+  expect_deadly("modify_ldt of i386", [] { return old_call(123); });
+  expect_deadly("an unknown call of i386", [] { return old_call(0xFFFF); });
+  for (const unsigned long call : {39UL, 16UL, 101UL, 206UL})  // getpid, ioctl, ptrace, io_setup
+    expect_deadly("x32 number " + std::to_string(call), [=] { return raw_call(kX32 | call); });
+  for (const unsigned long call : {512UL, 520UL, 547UL})  // x32's own
+    expect_deadly("x32 number " + std::to_string(call), [=] { return raw_call(kX32 | call); });
+  // The kernel looks at 32 bits; the upper half must open nothing.
+  expect_deadly("x32 with upper bits", [] { return raw_call(kUpperBits | kX32 | SYS_getpid); });
+  expect_deadly("a negative number", [] { return raw_call(0x8000'0000UL | SYS_getpid); });
+  expect(raw_call(kUpperBits | SYS_unshare) == -EPERM, "unshare with upper bits in its number");
+  expect(raw_call(kUpperBits | SYS_io_uring_setup) == -ENOSYS, "io_uring with upper bits");
+  expect(raw_call(kUpperBits | SYS_getpid) == ::getpid(), "upper bits make another call");
+  return verdict();
+}
+
+const Enrol kAttack{{.id = "F16", .what = "foreign system-call interfaces", .run = run}};
+
+}  // namespace
+}  // namespace retort::attacks
