@@ -6,8 +6,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr std::chrono::milliseconds kLong = 3000ms;
 
 int be_daemon() {

@@ -4,8 +4,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""us;
-
 constexpr int kMost = 800;  // twice the limit
 
 int run(unsigned) {

@@ -8,8 +8,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 int run_self(unsigned) {
   end_after(2000ms);
   ::raise(SIGSTOP);

@@ -1,4 +1,5 @@
 // A10: zombies up to the limit, thousands of orphans, and a chain of orphans.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,8 +9,6 @@
 
 namespace retort::attacks {
 namespace {
-
-using std::chrono_literals::operator""us;
 
 constexpr int kMostZombies = 64;  // twice the limit
 constexpr int kOrphans = 2000;
@@ -56,7 +55,7 @@ void go_on(int left, int at_end) {
 
 int run_chain(unsigned) {
   int ends[2];
-  expect(::pipe(ends) == 0, "no pipe");
+  expect(::pipe2(ends, O_CLOEXEC) == 0, "no pipe");
   expect(survives([&] {
            go_on(kChain, ends[1]);
            return 0;

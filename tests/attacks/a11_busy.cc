@@ -8,8 +8,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr int kProcesses = 4;
 constexpr int kThreads = 2;
 

@@ -1,4 +1,5 @@
 // A12: wait for ever, in each way there is, with children that do the same.
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -8,8 +9,6 @@
 
 namespace retort::attacks {
 namespace {
-
-using std::chrono_literals::operator""ms;
 
 void wait_for_ever(unsigned how) {
   int word = 0;
@@ -29,7 +28,7 @@ void wait_for_ever(unsigned how) {
       ::syscall(SYS_futex, &word, FUTEX_WAIT, 0, nullptr, nullptr, 0);
       break;
     default:
-      if (::pipe(ends) == 0) (void)!::read(ends[0], &byte, 1);
+      if (::pipe2(ends, O_CLOEXEC) == 0) (void)!::read(ends[0], &byte, 1);
   }
 }
 

@@ -15,15 +15,17 @@ constexpr int kPipes = 300;
 constexpr std::uint64_t kBytes = 160U << 20U;
 
 // Every second page with other rights: no two neighbours become one mapping.
-void map_often() {
+bool map_often() {
   for (int i = 0; i < kMappings; ++i) {
     const int rights = i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE;
-    ::mmap(nullptr, 4096, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (::mmap(nullptr, 4096, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+      return false;
   }
+  return true;
 }
 
 int hold_much() {
-  map_often();
+  expect(map_often(), "no mappings");
   void* memory =
       ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   expect(memory != MAP_FAILED, "no memory");
@@ -32,7 +34,7 @@ int hold_much() {
   const std::string block(4096, 'x');
   for (int i = 0; i < kPipes; ++i) {
     int ends[2];
-    if (::pipe2(ends, O_NONBLOCK) != 0) breach("no pipe");
+    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) breach("no pipe");
     while (::write(ends[1], block.data(), block.size()) > 0) {
     }
   }

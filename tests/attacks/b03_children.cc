@@ -7,8 +7,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr std::uint64_t kLimit = 64U << 20U;
 constexpr int kChildren = 4;
 

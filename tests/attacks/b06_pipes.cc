@@ -11,8 +11,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr int kMebibyte = 1 << 20U;
 constexpr int kMost = 64;        // twice the limit
 constexpr int kWithinUser = 48;  // of the 64 MiB that an ordinary user may have (pipe(7))
@@ -21,7 +19,7 @@ int run_full(unsigned) {
   const std::string block(65536, 'x');
   for (int i = 0; i < kMost; ++i) {
     int ends[2];
-    if (::pipe2(ends, O_NONBLOCK) != 0) breach("no pipe");
+    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) breach("no pipe");
     (void)::fcntl(ends[1], F_SETPIPE_SZ, kMebibyte);
     while (::write(ends[1], block.data(), block.size()) > 0) {
     }
@@ -32,7 +30,7 @@ int run_full(unsigned) {
 int run_shared(unsigned) {
   for (int i = 0; i < kWithinUser; ++i) {
     int ends[2];
-    expect(::pipe(ends) == 0, "no pipe");
+    expect(::pipe2(ends, O_CLOEXEC) == 0, "no pipe");
     expect(::fcntl(ends[1], F_SETPIPE_SZ, kMebibyte) >= kMebibyte,
            "another cell took what this one may have");
   }

@@ -8,8 +8,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr std::uint64_t kMost = 128U << 20U;  // twice the limit
 
 int run(unsigned) {

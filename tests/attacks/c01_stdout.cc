@@ -9,8 +9,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr std::uint64_t kMost = 8U << 20U;
 
 int run_much(unsigned) {

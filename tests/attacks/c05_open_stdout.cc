@@ -6,8 +6,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 int run(unsigned) {
   spawn([] {
     ::setsid();

@@ -15,8 +15,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr std::size_t kBytes = 64U << 10U;
 constexpr int kTries = 1000;
 

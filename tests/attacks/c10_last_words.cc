@@ -10,8 +10,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 // Much more than is kept, and less than what a job is ended for by itself.
 constexpr std::uint64_t kMost = 8U << 20U;
 

@@ -8,8 +8,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 int run(unsigned) {
   expect(::mkfifo("lonely", 0644) == 0 && ::mkfifo("slow", 0644) == 0, "no FIFO");
   spawn([] {

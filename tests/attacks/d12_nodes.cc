@@ -16,7 +16,8 @@ namespace {
 int run(unsigned) {
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "socket"};
-  expect(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
+  expect(socket >= 0 &&
+             ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
          "no socket");
   expect(::mknod("other", S_IFSOCK | 0644, 0) == 0, "no other socket");
   const std::vector<int> denied = {ENOSYS, EPERM};

@@ -10,8 +10,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr int kMost = 2'000'000;
 
 int run(unsigned) {

@@ -8,8 +8,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr off_t kSmall = 4096;
 constexpr off_t kLarge = 4 << 20U;
 constexpr int kMost = 1'000'000;

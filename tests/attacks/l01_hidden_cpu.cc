@@ -1,5 +1,6 @@
 // L01: CPU time of children that nobody waits for: double-forked, of other sessions, reaped by the
 // first process; and of a thousand random trees.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <random>
@@ -12,8 +13,6 @@ namespace retort::attacks {
 namespace {
 
 using std::chrono::microseconds;
-using std::chrono_literals::operator""ms;
-
 constexpr int kChildren = 8;
 constexpr unsigned kTrees = 1000;
 
@@ -23,7 +22,7 @@ struct Gate {
   int write_end = -1;
   Gate() {
     int ends[2];
-    if (::pipe(ends) != 0) return;
+    if (::pipe2(ends, O_CLOEXEC) != 0) return;
     read_end = ends[0];
     write_end = ends[1];
   }

@@ -7,8 +7,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr int kThreads = 60;
 
 int run(unsigned) {

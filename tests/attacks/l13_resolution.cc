@@ -6,8 +6,6 @@
 namespace retort::attacks {
 namespace {
 
-using std::chrono_literals::operator""ms;
-
 constexpr unsigned kCells = 200;
 constexpr std::uint64_t kMostOver = 10'000;
 

@@ -16,6 +16,7 @@ namespace retort::attacks {
 using selftest::Attack;
 using selftest::AttackFile;
 using selftest::Cells;
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): 100ms
 
 // One in each file: `const Enrol kA01{{.id = "A01", …}};`
 class Enrol {
