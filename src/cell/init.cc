@@ -196,7 +196,8 @@ class Init {
       const pid_t pid = ::waitpid(-1, &status, 0);
       if (pid < 0 && errno == EINTR) continue;
       if (pid < 0) ::_exit(1);  // cannot be: the program is our child until we reap it
-      if (pid != program_) continue;
+      // A program that asks to be traced by its parent is stopped then, and not at its end.
+      if (pid != program_ || WIFSTOPPED(status)) continue;
       rusage usage{};
       ::getrusage(RUSAGE_CHILDREN, &usage);
       const auto micros = [](const timeval& time) {

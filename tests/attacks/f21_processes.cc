@@ -1,4 +1,5 @@
-// F21e, F21f: other processes' memory and limits; switches of one's own that stay where they are.
+// F21e, F21f, F21g: other processes' memory and limits; switches of one's own that stay where they
+// are.
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -7,7 +8,10 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "attacks/calls.h"
+#include "cell/filter.h"
 
 namespace retort::attacks {
 namespace {
@@ -64,6 +68,21 @@ int run(unsigned) {
 
 const Enrol kAttack{
     {.id = "F21e", .what = "other processes' memory, descriptors and limits", .run = run}};
+
+// With the add-on a program can make retort-init its tracer: it stops at its next signal, which is
+// no end, and least of all one with an exit code.
+int run_traced(unsigned) {
+  expect_answer({"PTRACE_TRACEME with the add-on", SYS_ptrace, {PTRACE_TRACEME, 0, 0, 0}, 0});
+  if (verdict() == 0) ::raise(SIGUSR1);
+  return verdict();
+}
+
+const Enrol kTraced{{.id = "F21g",
+                     .what = "a program that has the cell's first process trace it",
+                     .run = run_traced,
+                     .statuses = {"wall_time_limit"},
+                     .limits = {"wall_time=500ms"},
+                     .add_ons = cell::kPtrace}};
 
 struct Switch {
   const char* name;
