@@ -83,42 +83,43 @@ std::vector<std::string> group_folders(unsigned instance) {
   return found;
 }
 
-void add_processes(std::set<std::string>& things, pid_t keeper, unsigned instance) {
-  const unsigned first = kFirstId + instance * kIdsOfOneKeeper;
+// Others work on this host as well: a thing counts when a cell of ours owns it.
+class Owners {
+ public:
+  explicit Owners(unsigned instance) : first_(kFirstId + instance * kIdsOfOneKeeper) {}
+  [[nodiscard]] bool has(std::uint64_t user) const {
+    return user >= first_ && user < first_ + kIdsOfOneKeeper;
+  }
+  [[nodiscard]] bool has_file(const std::string& path) const {
+    struct stat info{};
+    return ::lstat(path.c_str(), &info) == 0 && has(info.st_uid);
+  }
+
+ private:
+  std::uint64_t first_;
+};
+
+void add_processes(std::set<std::string>& things, pid_t keeper, const Owners& owners) {
   for (const std::string& pid : names_in("/proc")) {
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
     const std::string status = text_of("/proc/" + pid + "/status");
-    const std::uint64_t uid = number_of(field_of(status, "Uid"));
-    const bool is_of_cell = uid >= first && uid < first + kIdsOfOneKeeper;
     const bool is_child = number_of(field_of(status, "PPid")) == static_cast<std::uint64_t>(keeper);
-    if (is_of_cell || is_child)
+    if (is_child || owners.has(number_of(field_of(status, "Uid"))))
       things.insert("process " + pid + " (" + field_of(status, "Name") + ")");
   }
 }
 
-// The address of every socket that listens, and the path of every local socket that has one.
-void add_sockets(std::set<std::string>& things) {
-  for (const char* table : {"tcp", "tcp6", "udp", "udp6"}) {
-    for (const std::string& line : lines_of(text_of(std::string("/proc/net/") + table))) {
-      std::istringstream words(line);
-      std::string skipped;
-      std::string local;
-      std::string state;
-      words >> skipped >> local >> skipped >> state;
-      if (state == "0A" || (table[0] == 'u' && state == "07"))
-        things.insert(std::string("socket ") + table + " " + local);
-    }
-  }
-}
-
-// The `count` first words of each line name the thing; the rest of the line is its state.
-void add_lines(std::set<std::string>& things, const std::string& path, unsigned count) {
+// The lines of a table whose column `user` is an id of ours.
+void add_lines(std::set<std::string>& things,
+               const std::string& path,
+               std::size_t user,
+               const Owners& owners) {
   for (const std::string& line : lines_of(text_of(path))) {
-    std::istringstream words(line);
-    std::string name = path + ":";
-    std::string word;
-    for (unsigned i = 0; i < count && words >> word; ++i) name += " " + word;
-    things.insert(name);
+    std::istringstream stream(line);
+    std::vector<std::string> words;
+    for (std::string word; stream >> word;) words.push_back(word);
+    if (words.size() > user && owners.has(number_of(words.at(user))))
+      things.insert(path + ": " + words.at(0) + " " + words.at(1));
   }
 }
 
@@ -169,8 +170,10 @@ std::vector<std::string> Canaries::faults() const {
 
 HostState HostState::look(pid_t keeper, unsigned instance) {
   HostState state;
-  add_processes(state.things_, keeper, instance);
-  add_sockets(state.things_);
+  const Owners owners(instance);
+  add_processes(state.things_, keeper, owners);
+  for (const char* table : {"tcp", "tcp6", "udp", "udp6"})
+    add_lines(state.things_, std::string("/proc/net/") + table, 7, owners);
   for (const std::string& folder : group_folders(instance)) {
     for (const std::string& name : names_in(folder)) {
       if (is_folder(folder + "/" + name)) state.things_.insert("group " + folder + "/" + name);
@@ -179,12 +182,15 @@ HostState HostState::look(pid_t keeper, unsigned instance) {
   const std::string process = "/proc/" + std::to_string(keeper);
   for (const std::string& line : lines_of(text_of(process + "/mountinfo")))
     state.things_.insert("mount " + line);
-  for (const char* table : {"msg", "sem", "shm"})
-    add_lines(state.things_, std::string("/proc/sysvipc/") + table, 2);
-  add_lines(state.things_, "/proc/keys", 1);
-  for (const char* folder : {"/dev/shm", "/dev/mqueue", "/dev/pts"}) {
-    for (const std::string& name : names_in(folder))
-      state.things_.insert(std::string("file ") + folder + "/" + name);
+  // proc_sysvipc(5): the columns differ.
+  add_lines(state.things_, "/proc/sysvipc/msg", 7, owners);
+  add_lines(state.things_, "/proc/sysvipc/sem", 4, owners);
+  add_lines(state.things_, "/proc/sysvipc/shm", 7, owners);
+  add_lines(state.things_, "/proc/keys", 5, owners);
+  for (const std::string folder : {"/dev/shm", "/dev/mqueue", "/dev/pts", "/tmp", "/var/tmp"}) {
+    for (const std::string& name : names_in(folder)) {
+      if (owners.has_file(folder + "/" + name)) state.things_.insert("file " + folder + "/" + name);
+    }
   }
   state.counts_["descriptors of the keeper"] = names_in(process + "/fd").size();
   state.counts_["memory of the keeper"] =

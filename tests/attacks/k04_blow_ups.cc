@@ -26,6 +26,7 @@ const Enrol kTemplates{{.id = "K04",
                         .language = "cpp",
                         .sources = templates,
                         .statuses = {"memory_limit", "cpu_time_limit", "wall_time_limit"},
+                        .may_hit = {"cpu_time", "wall_time", "memory", "output"},
                         .compile_limits = {"cpu_time=8s", "wall_time=20s", "memory=256MiB"}}};
 
 std::vector<AttackFile> constant() {
@@ -42,6 +43,7 @@ const Enrol kConstant{
      .language = "cpp",
      .sources = constant,
      .statuses = {"compile_error", "memory_limit", "cpu_time_limit", "wall_time_limit"},
+     .may_hit = {"cpu_time", "wall_time", "memory", "output"},
      .compile_limits = {"cpu_time=4s", "wall_time=12s", "memory=512MiB"}}};
 
 std::vector<AttackFile> macros() {
@@ -57,6 +59,7 @@ const Enrol kMacros{{.id = "K04c",
                      .language = "c",
                      .sources = macros,
                      .statuses = {"memory_limit", "cpu_time_limit", "wall_time_limit"},
+                     .may_hit = {"cpu_time", "wall_time", "memory", "output"},
                      .compile_limits = {"cpu_time=4s", "wall_time=12s", "memory=256MiB"}}};
 
 std::vector<AttackFile> includes() {
@@ -68,6 +71,7 @@ const Enrol kIncludes{{.id = "K04d",
                        .language = "c",
                        .sources = includes,
                        .statuses = {"compile_error", "cpu_time_limit", "wall_time_limit"},
+                       .may_hit = {"cpu_time", "wall_time", "memory", "output"},
                        .compile_limits = {"cpu_time=4s", "wall_time=12s", "memory=512MiB"}}};
 
 std::vector<AttackFile> endless() {
@@ -83,6 +87,7 @@ const Enrol kEndless{
      .sources = endless,
      .statuses =
          {"compile_error", "memory_limit", "cpu_time_limit", "wall_time_limit", "disk_limit"},
+     .may_hit = {"cpu_time", "wall_time", "memory", "output"},
      .compile_limits = {"cpu_time=8s", "wall_time=20s", "memory=512MiB", "file_size=64MiB"}}};
 
 std::vector<AttackFile> java() {
@@ -104,6 +109,7 @@ const Enrol kJava{
      .language = "java",
      .sources = java,
      .statuses = {"compile_error", "cpu_time_limit", "wall_time_limit", "memory_limit"},
+     .may_hit = {"cpu_time", "wall_time", "memory", "output"},
      .compile_limits = {"cpu_time=6s", "wall_time=20s"}}};
 
 }  // namespace

@@ -43,6 +43,7 @@ const Enrol kFlood{{.id = "K05c",
                     .language = "c",
                     .sources = flood,
                     .statuses = {"compile_error"},
+                    .limits_hit = {"output"},
                     .says = {"first words of a flood", "last words of the flood"},
                     .kept_bytes = 1U << 20U}};
 

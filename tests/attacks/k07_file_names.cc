@@ -32,6 +32,7 @@ RETORT_REFUSED(g, "", "is empty")
 RETORT_REFUSED(h, "new\nline.c", "holds a control character")
 RETORT_REFUSED(i, "escape\x1b[2J.c", "holds a control character")
 RETORT_REFUSED(j, "not\xff\xfeutf8.c", "is not UTF-8")
+RETORT_REFUSED(p, "@args.c", "begins with '@'")
 RETORT_REFUSED(k, "c1\xc2\x9b.c", "holds a control character")
 #undef RETORT_REFUSED
 
@@ -40,32 +41,11 @@ RETORT_REFUSED(k, "c1\xc2\x9b.c", "holds a control character")
 std::vector<AttackFile> odd() {
   std::vector<AttackFile> files = {{.name = "main.c", .content = kProgram}};
   int number = 0;
-  for (const char* name : {"-fplugin=evil.c",
-                           "-ooutput.c",
-                           "@args.c",
-                           "--.c",
-                           "-.c",
-                           "-wrapper.c",
-                           "x;y.c",
-                           " lead.c",
-                           "trail .c",
-                           "$(id).c",
-                           "`id`.c",
-                           "a|b.c",
-                           "a>b.c",
-                           "*.c",
-                           "?.c",
-                           "'q'.c",
-                           "\"q\".c",
-                           "a b.c",
-                           "%s%n.c",
-                           "~.c",
-                           "#.c",
-                           "-B..c",
-                           "-specs=x.c",
-                           "-include.c",
-                           "-x.c",
-                           "folder/-o.c"}) {
+  for (const char* name :
+       {"-fplugin=evil.c", "-ooutput.c", "--.c",   "-.c",        "-wrapper.c", "x;y.c", " lead.c",
+        "trail .c",        "$(id).c",    "`id`.c", "a|b.c",      "a>b.c",      "*.c",   "?.c",
+        "'q'.c",           "\"q\".c",    "a b.c",  "%s%n.c",     "~.c",        "#.c",   "-B..c",
+        "-specs=x.c",      "-include.c", "-x.c",   "folder/-o.c"}) {
     files.push_back({.name = name,
                      .content = "int odd_" + std::to_string(number++) + "(void) { return 0; }\n"});
   }

@@ -35,6 +35,7 @@ const Enrol kWrongNames{{.id = "K14c",
                          .language = "c",
                          .sources = wrong_names,
                          .statuses = {"compile_error"},
+                         .limits_hit = {"output"},
                          .kept_bytes = 1U << 20U}};
 
 std::vector<AttackFile> nesting() {
@@ -46,7 +47,8 @@ const Enrol kNesting{{.id = "K14d",
                       .what = "C parentheses two hundred thousand deep",
                       .language = "c",
                       .sources = nesting,
-                      .statuses = {"compile_error", "memory_limit", "ok"}}};
+                      .statuses = {"compile_error", "memory_limit", "ok"},
+                      .may_hit = {"cpu_time", "wall_time", "memory", "output"}}};
 
 std::vector<AttackFile> blocks() {
   return {{.name = "main.cpp",
@@ -57,6 +59,7 @@ const Enrol kBlocks{{.id = "K14e",
                      .language = "cpp",
                      .sources = blocks,
                      .statuses = {"compile_error", "memory_limit", "cpu_time_limit", "ok"},
+                     .may_hit = {"cpu_time", "wall_time", "memory", "output"},
                      .compile_limits = {"cpu_time=10s", "wall_time=30s"}}};
 
 std::vector<AttackFile> bytes() {
@@ -69,6 +72,7 @@ const Enrol kBytes{{.id = "K14f",
                     .language = "c",
                     .sources = bytes,
                     .statuses = {"compile_error"},
+                    .may_hit = {"output"},
                     .kept_bytes = 1U << 20U}};
 
 std::vector<AttackFile> java() {
@@ -111,7 +115,8 @@ const Enrol kPerl{{.id = "K14j",
                    .what = "Perl lists a hundred thousand deep",
                    .language = "perl",
                    .sources = perl,
-                   .statuses = {"ok", "nonzero_exit", "signaled", "memory_limit"}}};
+                   .statuses = {"ok", "nonzero_exit", "signaled", "memory_limit"},
+                   .may_hit = {"cpu_time", "wall_time", "memory", "output"}}};
 
 std::vector<AttackFile> bash() {
   return {{.name = "main.sh", .content = repeated("$(", 20'000) + repeated(")", 20'000) + "\n"}};
@@ -127,6 +132,7 @@ const Enrol kBash{{.id = "K14k",
                                 "process_limit",
                                 "cpu_time_limit",
                                 "wall_time_limit"},
+                   .may_hit = {"cpu_time", "wall_time", "memory", "output"},
                    .limits = {"cpu_time=3s", "wall_time=10s"}}};
 
 }  // namespace
