@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/weaken.h"
+#include "cell/devices.h"
 #include "kernel/credentials.h"
 #include "kernel/namespaces.h"
 #include "kernel/socket.h"
@@ -203,8 +204,15 @@ Status Cell::spawn_init() {
       .first_id = ids_.single ? kProgramId : kInitId,
       .program_id = kProgramId,
       .network = limits.network,
+      .own_devices = host_.makes_devices ? std::uint8_t{1} : std::uint8_t{0},
   };
-  const std::array descriptors = {bundle_.get()};
+  std::vector<int> descriptors = {bundle_.get()};
+  Fd devices;
+  if (host_.makes_devices) {
+    facts_.step = Step::devices;
+    RETORT_TRY(devices, make_devices());
+    descriptors.push_back(devices.get());
+  }
   facts_.step = Step::receive_spec;
   return kernel::send_message(socket_, kernel::frame_bytes(spec), descriptors);
 }

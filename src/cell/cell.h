@@ -34,6 +34,7 @@ struct Host {
   kernel::Groups* groups;  // null: no control group, limits in `unenforced` are not kept
   const base::Fd& init;    // the executable retort-init
   unsigned processors;     // how many can run a cell's threads at one time
+  bool makes_devices;      // each cell has device nodes of its own
   // Takes back what a cell had, its group included when it had one; every process in it is dead.
   const std::function<void(Ids, std::unique_ptr<kernel::Group>)>& give_back;
 };

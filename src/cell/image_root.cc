@@ -83,15 +83,11 @@ constexpr std::array kFolders = {
     "root/etc/ssl/certs",
 };
 
-struct Link {
-  const char* path;
-  const char* target;
-};
-constexpr std::array kLinks = {
-    Link{.path = "root/dev/fd", .target = "/proc/self/fd"},
-    Link{.path = "root/dev/stdin", .target = "/proc/self/fd/0"},
-    Link{.path = "root/dev/stdout", .target = "/proc/self/fd/1"},
-    Link{.path = "root/dev/stderr", .target = "/proc/self/fd/2"},
+constexpr std::array kDeviceLinks = {
+    DeviceLink{.name = "fd", .target = "/proc/self/fd"},
+    DeviceLink{.name = "stdin", .target = "/proc/self/fd/0"},
+    DeviceLink{.name = "stdout", .target = "/proc/self/fd/1"},
+    DeviceLink{.name = "stderr", .target = "/proc/self/fd/2"},
 };
 
 Result<std::string> read_link(int directory, const std::string& name) {
@@ -175,13 +171,18 @@ Status link_merged_folders() {
 
 }  // namespace
 
+std::span<const DeviceLink> device_links() {
+  return kDeviceLinks;
+}
+
 Status prepare_host_image() {
   for (const char* folder : kFolders) RETORT_CHECK(kernel::make_directory(AT_FDCWD, folder, 0755));
   for (const char* device : {"null", "zero", "full", "random", "urandom"}) {
     RETORT_CHECK(kernel::write_file(AT_FDCWD, "root/dev/" + std::string(device), "", 0644));
   }
-  for (const Link& link : kLinks) {
-    if (::symlink(link.target, link.path) != 0) return os_error("symlink", link.path);
+  for (const DeviceLink& link : kDeviceLinks) {
+    if (::symlink(link.target, (std::string("root/dev/") + link.name).c_str()) != 0)
+      return os_error("symlink", link.name);
   }
   RETORT_CHECK(link_merged_folders());
   RETORT_CHECK(copy_etc());

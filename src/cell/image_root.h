@@ -1,6 +1,8 @@
 // Image root: the host's own /usr as an image, with a synthetic rest.
 #pragma once
 
+#include <span>
+
 #include "base/error.h"
 
 namespace retort::cell {
@@ -10,5 +12,12 @@ namespace retort::cell {
 // `usr`, the host's /usr; `empty`; `new`. Everything in it is readable by everyone: nothing secret
 // may ever be put there.
 base::Status prepare_host_image();
+
+// Names in /dev that lead to a program's own streams.
+struct DeviceLink {
+  const char* name;
+  const char* target;
+};
+std::span<const DeviceLink> device_links();
 
 }  // namespace retort::cell

@@ -74,9 +74,12 @@ class Init {
     auto message = kernel::receive_message(socket_, sizeof spec_);
     if (!message) must(message.error(), Step::receive_spec);
     // An empty message: the keeper died before the line above could tie us to it.
-    if (message->bytes.size() != sizeof spec_ || message->descriptors.size() != 1) ::_exit(1);
+    if (message->bytes.size() != sizeof spec_ || message->descriptors.empty()) ::_exit(1);
     std::memcpy(&spec_, message->bytes.data(), sizeof spec_);
     bundle_ = std::move(message->descriptors.front());
+    if (spec_.own_devices == 0) return;
+    if (message->descriptors.size() != 2) ::_exit(1);
+    devices_ = std::move(message->descriptors.at(1));
   }
 
   void build() {
@@ -113,6 +116,8 @@ class Init {
         RETORT_TRY(const Fd copied, kernel::copy_mount(AT_FDCWD, step.source, step.attributes));
         return kernel::attach(copied, AT_FDCWD, target);
       }
+      case MountStep::Kind::devices:
+        return kernel::attach(std::exchange(devices_, {}), AT_FDCWD, target);
       case MountStep::Kind::folder: {
         RETORT_TRY(const Fd copied,
                    kernel::copy_mount(scratch_.get(), step.source, step.attributes));
@@ -218,6 +223,7 @@ class Init {
 
   Fd socket_;
   Fd bundle_;
+  Fd devices_;
   Fd scratch_;
   Fd queues_;
   Fd report_;

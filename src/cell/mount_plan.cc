@@ -66,8 +66,19 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
                   .target = "/proc",
                   .options = proc,
                   .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC});
+  if (spec.own_devices != 0) {
+    plan.push_back({.step = Step::devices,
+                    .kind = MountStep::Kind::devices,
+                    .type = "",
+                    .source = "",
+                    .target = "/dev",
+                    .options = {},
+                    .attributes = 0});
+  }
+  // Elsewhere the host's own nodes: an ordinary user can make none.
   for (const char* device :
        {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+    if (spec.own_devices != 0) break;
     plan.push_back({.step = Step::devices,
                     .kind = MountStep::Kind::copy,
                     .type = "",

@@ -25,6 +25,7 @@ struct MountStep {
     filesystem,  // a new one of `type` with `options`
     copy,        // of the mount at `source`
     folder,      // of the writable file system: `source` is its name there
+    devices,     // the one that the keeper made (devices.h)
   };
   Step step;
   Kind kind;

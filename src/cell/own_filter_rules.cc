@@ -16,7 +16,8 @@ constexpr std::string_view kKeeper = RETORT_EVERYONE
     "ppoll nanosleep clock_nanosleep sendmsg recvmsg socketpair pipe2 read write pread64 close "
     "close_range fcntl dup2 dup3 lseek flock "
     // Control groups and the instance's folder.
-    "openat openat2 newfstatat fstat statfs fstatfs getdents64 mkdirat mkdir rmdir unlink unlinkat "
+    "mknodat symlinkat fchmodat fchmodat2 openat openat2 newfstatat fstat statfs fstatfs "
+    "getdents64 mkdirat mkdir rmdir unlink unlinkat "
     "readlinkat faccessat2 faccessat fchown "
     // Processes: making, ending, and what a new one does before it is retort-init.
     "clone3 clone wait4 waitid kill pidfd_send_signal pidfd_open prctl capset capget prlimit64 "
@@ -24,7 +25,7 @@ constexpr std::string_view kKeeper = RETORT_EVERYONE
     "getgid getegid execveat umask "
     // retort-init makes the cell.
     "execve arch_prctl set_tid_address set_robust_list rseq readlink unshare sethostname socket "
-    "ioctl chdir fchdir fchmodat fchmodat2 fchownat setsid "
+    "ioctl chdir fchdir fchownat setsid "
     "fsopen fsconfig fsmount move_mount open_tree mount_setattr mount umount2 pivot_root "
     "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self getrusage";
 

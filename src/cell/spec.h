@@ -29,7 +29,8 @@ struct InitSpec {
   std::uint32_t first_id = kInitId;       // of retort-init, inside
   std::uint32_t program_id = kProgramId;  // of the program, inside
   Network network = Network::none;
-  std::uint8_t reserved[3] = {};
+  std::uint8_t own_devices = 0;  // a second descriptor is the cell's /dev (devices.h)
+  std::uint8_t reserved[2] = {};
 };
 
 enum class Word : std::uint32_t {

@@ -46,11 +46,17 @@ using base::Status;
 namespace {
 
 constexpr std::size_t kMostCells = 1024;
-// What it takes to make a cell and to end it: its pipes and ids are given to it, its namespaces
-// made, its processes killed, its collector loses the rest (SETPCAP), and its group is removed from
-// a hierarchy whose root may be closed to writing (DAC_OVERRIDE).
-constexpr std::array kCapabilities = {
-    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_ADMIN};
+// What it takes to make a cell and to end it: pipes and ids are given to it, device nodes and
+// namespaces made, its processes killed, its collector loses the rest (SETPCAP), and its group is
+// removed from a hierarchy whose root may be closed to writing (DAC_OVERRIDE).
+constexpr std::array kCapabilities = {CAP_CHOWN,
+                                      CAP_DAC_OVERRIDE,
+                                      CAP_KILL,
+                                      CAP_MKNOD,
+                                      CAP_SETGID,
+                                      CAP_SETUID,
+                                      CAP_SETPCAP,
+                                      CAP_SYS_ADMIN};
 constexpr std::uint32_t kGroupLimits = 1U << static_cast<unsigned>(cell::Limit::cpu_time) |
                                        1U << static_cast<unsigned>(cell::Limit::memory) |
                                        1U << static_cast<unsigned>(cell::Limit::processes);
@@ -236,6 +242,7 @@ class Keeper {
                           .groups = instance_->groups(),
                           .init = init_,
                           .processors = processors_,
+                          .makes_devices = !ids_.own_namespace && !base::weakened("devices:own"),
                           .give_back = give_back_};
     auto cell = cell::Cell::start(host,
                                   "cell-" + std::to_string(++sequence_),

@@ -10,20 +10,6 @@ namespace retort::kernel {
 
 using base::os_error;
 
-namespace {
-
-Status set_attributes(const Fd& mount, std::uint64_t attributes, const std::string& name) {
-  if (attributes == 0) return {};
-  mount_attr change{};
-  change.attr_set = attributes;
-  if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0) {
-    return os_error("mount_setattr", name);
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<Fd> make_filesystem(const std::string& type,
                            const MountOptions& options,
                            std::uint64_t attributes) {
@@ -49,8 +35,18 @@ Result<Fd> copy_mount(int directory, const std::string& path, std::uint64_t attr
   Fd mount(static_cast<int>(
       ::syscall(SYS_open_tree, directory, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
   if (!mount.is_open()) return os_error("open_tree", path);
-  RETORT_CHECK(set_attributes(mount, attributes, path));
+  if (auto set = add_attributes(mount, attributes); !set) return set.error().within(path);
   return mount;
+}
+
+Status add_attributes(const Fd& mount, std::uint64_t attributes) {
+  if (attributes == 0) return {};
+  mount_attr change{};
+  change.attr_set = attributes;
+  if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0) {
+    return os_error("mount_setattr", "");
+  }
+  return {};
 }
 
 Status attach(const Fd& mount, int directory, const std::string& path) {

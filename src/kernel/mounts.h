@@ -29,6 +29,9 @@ Result<Fd> make_filesystem(const std::string& type,
 // it.
 Result<Fd> copy_mount(int directory, const std::string& path, std::uint64_t attributes);
 
+// Attributes (MOUNT_ATTR_…) that a mount has from here on, besides its own.
+Status add_attributes(const Fd& mount, std::uint64_t attributes);
+
 // Attaches a mount of the two functions above at `path`.
 Status attach(const Fd& mount, int directory, const std::string& path);
 
