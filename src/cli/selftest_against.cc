@@ -1,6 +1,7 @@
 // retort selftest --against: the same programs in another sandbox. Nothing is held against a tool
 // that it does not promise: the table says what each program got, and the recipe says how it ran.
 #include <cstdio>
+#include <ranges>
 
 #include "base/bytes.h"
 #include "cli/selftest.h"
@@ -13,6 +14,12 @@ using base::Fault;
 using selftest::Attack;
 using text::json::array;
 using text::json::object;
+
+namespace {
+
+constexpr std::size_t kMostLines = 5;  // of one attack; --json has all
+
+}  // namespace
 
 int selftest_against(const SelftestOptions& options, const std::vector<const Attack*>& chosen) {
   auto sandbox = selftest::OtherSandbox::open(options.against);
@@ -31,10 +38,13 @@ int selftest_against(const SelftestOptions& options, const std::vector<const Att
     if (options.json) {
       array breaches;
       for (const std::string& line : result->breaches) breaches.emplace_back(base::printable(line));
+      array reached;
+      for (const std::string& line : result->reached) reached.emplace_back(base::printable(line));
       records.emplace_back(object{{"id", attack->id},
                                   {"held", result->held()},
                                   {"status", result->status},
-                                  {"breaches", breaches}});
+                                  {"breaches", breaches},
+                                  {"reached_the_kernel", reached}});
       continue;
     }
     std::printf("%-6s %-4s %-12s %s\n",
@@ -42,8 +52,14 @@ int selftest_against(const SelftestOptions& options, const std::vector<const Att
                 result->held() ? "held" : "FELL",
                 result->status.c_str(),
                 std::string(attack->what).c_str());
-    for (const std::string& line : result->breaches)
-      std::printf("            %s\n", base::printable(line).c_str());
+    for (const std::string& line : result->breaches | std::views::take(kMostLines))
+      std::printf("            got: %s\n", base::printable(line).c_str());
+    if (result->breaches.size() > kMostLines)
+      std::printf("            and %zu more\n", result->breaches.size() - kMostLines);
+    if (!result->reached.empty()) {
+      std::printf("            %zu calls reached the kernel, which refused them\n",
+                  result->reached.size());
+    }
     std::fflush(stdout);
   }
   if (options.json) {

@@ -16,8 +16,13 @@ namespace retort::selftest {
 struct OtherResult {
   std::string status;  // "ok", "exit code 1", "signal 9", "no end"
   std::vector<std::string> breaches;
+  // Calls that got as far as the kernel, which refused them itself: a part of its surface that no
+  // cell of Retort's reaches, and nothing gained.
+  std::vector<std::string> reached;
 
-  [[nodiscard]] bool held() const { return status == "ok" && breaches.empty(); }
+  [[nodiscard]] bool held() const {
+    return breaches.empty() && (status == "ok" || !reached.empty());
+  }
 };
 
 class OtherSandbox {

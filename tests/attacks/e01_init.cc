@@ -31,7 +31,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "E01", .what = "read the cell's first process", .run = run}};
+const Enrol kAttack{
+    {.id = "E01", .what = "read the cell's first process", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

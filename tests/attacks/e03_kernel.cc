@@ -49,8 +49,10 @@ int run_kernel(unsigned) {
   return verdict();
 }
 
-const Enrol kKernel{
-    {.id = "E03", .what = "addresses and messages of the kernel", .run = run_kernel}};
+const Enrol kKernel{{.id = "E03",
+                     .what = "addresses and messages of the kernel",
+                     .run = run_kernel,
+                     .portable = true}};
 
 int run_host(unsigned) {
   for (const char* name : {"cmdline",

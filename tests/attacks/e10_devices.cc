@@ -62,7 +62,7 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "E10", .what = "every node of /dev", .run = run}};
+const Enrol kAttack{{.id = "E10", .what = "every node of /dev", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -58,7 +58,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "E11", .what = "name, users, environment and time zone", .run = run}};
+const Enrol kAttack{
+    {.id = "E11", .what = "name, users, environment and time zone", .run = run, .portable = true}};
 
 int run_age(unsigned) {
   for (const clockid_t clock :

@@ -109,7 +109,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "E12", .what = "every file that can be seen", .run = run}};
+const Enrol kAttack{
+    {.id = "E12", .what = "every file that can be seen", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

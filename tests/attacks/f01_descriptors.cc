@@ -33,7 +33,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F01", .what = "look for descriptors from outside", .run = run}};
+const Enrol kAttack{
+    {.id = "F01", .what = "look for descriptors from outside", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -47,7 +47,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F03", .what = "make and enter namespaces", .run = run}};
+const Enrol kAttack{
+    {.id = "F03", .what = "make and enter namespaces", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -37,7 +37,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F06", .what = "mount, move and turn mounts", .run = run}};
+const Enrol kAttack{
+    {.id = "F06", .what = "mount, move and turn mounts", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

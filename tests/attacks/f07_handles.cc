@@ -34,7 +34,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F07", .what = "open files of the host by handle", .run = run}};
+const Enrol kAttack{
+    {.id = "F07", .what = "open files of the host by handle", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -43,7 +43,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F09", .what = "make, search and describe keys", .run = run}};
+const Enrol kAttack{
+    {.id = "F09", .what = "make, search and describe keys", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

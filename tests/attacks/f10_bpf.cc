@@ -81,7 +81,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F10", .what = "attach programs to the kernel", .run = run}};
+const Enrol kAttack{
+    {.id = "F10", .what = "attach programs to the kernel", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

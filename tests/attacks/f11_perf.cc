@@ -27,7 +27,7 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F11", .what = "open performance events", .run = run}};
+const Enrol kAttack{{.id = "F11", .what = "open performance events", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

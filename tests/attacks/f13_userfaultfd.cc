@@ -17,7 +17,7 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F13", .what = "userfaultfd", .run = run}};
+const Enrol kAttack{{.id = "F13", .what = "userfaultfd", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

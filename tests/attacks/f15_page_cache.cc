@@ -33,7 +33,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F15", .what = "write the image's page cache", .run = run}};
+const Enrol kAttack{
+    {.id = "F15", .what = "write the image's page cache", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -52,7 +52,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F16", .what = "foreign system-call interfaces", .run = run}};
+const Enrol kAttack{
+    {.id = "F16", .what = "foreign system-call interfaces", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

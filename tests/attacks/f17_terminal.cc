@@ -53,7 +53,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F17", .what = "terminals and device commands", .run = run}};
+const Enrol kAttack{
+    {.id = "F17", .what = "terminals and device commands", .run = run, .portable = true}};
 
 // Landlock says it again: no command of any kind on a device.
 int run_on_devices(unsigned) {

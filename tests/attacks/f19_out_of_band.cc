@@ -30,7 +30,7 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F19", .what = "out-of-band data", .run = run}};
+const Enrol kAttack{{.id = "F19", .what = "out-of-band data", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

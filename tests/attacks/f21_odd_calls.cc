@@ -45,8 +45,10 @@ int run_queues(unsigned) {
   return verdict();
 }
 
-const Enrol kQueues{
-    {.id = "F21", .what = "rings, watchers and notification pipes", .run = run_queues}};
+const Enrol kQueues{{.id = "F21",
+                     .what = "rings, watchers and notification pipes",
+                     .run = run_queues,
+                     .portable = true}};
 
 int run_memory(unsigned) {
   char* page = touch(4096);
@@ -87,7 +89,8 @@ int run_memory(unsigned) {
 
 const Enrol kMemory{{.id = "F21b",
                      .what = "huge, merged, secret and looked-at pages; odd layouts",
-                     .run = run_memory}};
+                     .run = run_memory,
+                     .portable = true}};
 
 int run_futexes(unsigned) {
   unsigned word = 0;
@@ -123,7 +126,8 @@ int run_futexes(unsigned) {
   return verdict();
 }
 
-const Enrol kFutexes{{.id = "F21c", .what = "futexes that inherit priority", .run = run_futexes}};
+const Enrol kFutexes{
+    {.id = "F21c", .what = "futexes that inherit priority", .run = run_futexes, .portable = true}};
 
 int run_files(unsigned) {
   const int file = ::open("/box/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -177,8 +181,10 @@ int run_files(unsigned) {
   return verdict();
 }
 
-const Enrol kFiles{
-    {.id = "F21d", .what = "leases, device nodes, attributes, flushing, quotas", .run = run_files}};
+const Enrol kFiles{{.id = "F21d",
+                    .what = "leases, device nodes, attributes, flushing, quotas",
+                    .run = run_files,
+                    .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -66,8 +66,10 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{
-    {.id = "F21e", .what = "other processes' memory, descriptors and limits", .run = run}};
+const Enrol kAttack{{.id = "F21e",
+                     .what = "other processes' memory, descriptors and limits",
+                     .run = run,
+                     .portable = true}};
 
 // With the add-on a program can make retort-init its tracer: it stops at its next signal, which is
 // no end, and least of all one with an exit code.
@@ -133,7 +135,8 @@ int run_switches(unsigned) {
 
 const Enrol kSwitched{{.id = "F21f",
                        .what = "switches of a process; the core limit, which reaches the host",
-                       .run = run_switches}};
+                       .run = run_switches,
+                       .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -62,7 +62,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F22", .what = "capabilities, ids and no_new_privs", .run = run}};
+const Enrol kAttack{
+    {.id = "F22", .what = "capabilities, ids and no_new_privs", .run = run, .portable = true}};
 
 // Every mount says nosuid, so that a set-id program is an ordinary one; the image has some.
 int run_set_id(unsigned) {
@@ -86,7 +87,7 @@ int run_set_id(unsigned) {
   return verdict();
 }
 
-const Enrol kSetId{{.id = "F22b", .what = "set-id programs", .run = run_set_id}};
+const Enrol kSetId{{.id = "F22b", .what = "set-id programs", .run = run_set_id, .portable = true}};
 
 // What the kernel was told to bound, read back.
 int run_limits(unsigned) {

@@ -37,7 +37,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F25", .what = "control groups and release agents", .run = run}};
+const Enrol kAttack{
+    {.id = "F25", .what = "control groups and release agents", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -137,7 +137,8 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{{.id = "F28", .what = "everything container checkers look at", .run = run}};
+const Enrol kAttack{
+    {.id = "F28", .what = "everything container checkers look at", .run = run, .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -140,7 +140,8 @@ int run_internet(unsigned) {
 const Enrol kInternetAttack{{.id = "G01",
                              .what = "the internet, from a cell with loopback",
                              .run = run_internet,
-                             .limits = {"network=loopback"}}};
+                             .limits = {"network=loopback"},
+                             .portable = true}};
 
 int run_metadata(unsigned) {
   for (const char* address : kMetadata) expect_unreachable(address);
@@ -150,7 +151,8 @@ int run_metadata(unsigned) {
 const Enrol kMetadataAttack{{.id = "G02",
                              .what = "services of the cloud, from a cell with loopback",
                              .run = run_metadata,
-                             .limits = {"network=loopback"}}};
+                             .limits = {"network=loopback"},
+                             .portable = true}};
 
 // Without network there is no socket to try it with.
 int run_none(unsigned) {
@@ -257,7 +259,8 @@ int run_host(unsigned) {
 const Enrol kHost{{.id = "G03",
                    .what = "what listens on the host's loopback, from a cell with its own",
                    .run = run_host,
-                   .limits = {"network=loopback", "cpu_time=30s", "wall_time=60s"}}};
+                   .limits = {"network=loopback", "cpu_time=30s", "wall_time=60s"},
+                   .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

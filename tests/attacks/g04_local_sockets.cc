@@ -70,7 +70,8 @@ const Enrol kAbstract{{.id = "G04",
                        .what = "abstract sockets, from cells with loopback",
                        .run = run_abstract,
                        .limits = {"network=loopback"},
-                       .cells = {.count = 2, .order = Cells::Order::together}}};
+                       .cells = {.count = 2, .order = Cells::Order::together},
+                       .portable = true}};
 const Enrol kAbstractNone{{.id = "G04b",
                            .what = "abstract sockets, from cells without network",
                            .run = run_abstract,
@@ -119,7 +120,8 @@ int run_paths(unsigned) {
 const Enrol kPaths{{.id = "G07",
                     .what = "sockets with a path, from a cell with loopback",
                     .run = run_paths,
-                    .limits = {"network=loopback"}}};
+                    .limits = {"network=loopback"},
+                    .portable = true}};
 const Enrol kPathsNone{{.id = "G07b",
                         .what = "sockets with a path, from a cell without network",
                         .run = run_paths,

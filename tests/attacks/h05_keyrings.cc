@@ -34,7 +34,8 @@ int run(unsigned place) {
 const Enrol kAttack{{.id = "H05",
                      .what = "keyrings that outlive a cell",
                      .run = run,
-                     .cells = {.count = 2, .order = Cells::Order::in_turn}}};
+                     .cells = {.count = 2, .order = Cells::Order::in_turn},
+                     .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks

@@ -57,7 +57,8 @@ int run(unsigned) {
 const Enrol kAttack{{.id = "H12",
                      .what = "memory and files nobody has written yet",
                      .run = run,
-                     .cells = {.count = 3, .order = Cells::Order::in_turn}}};
+                     .cells = {.count = 3, .order = Cells::Order::in_turn},
+                     .portable = true}};
 
 }  // namespace
 }  // namespace retort::attacks
