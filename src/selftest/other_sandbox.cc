@@ -83,6 +83,8 @@ struct Ended {
 
 Result<Ended> run_until(const std::vector<std::string>& words, const std::string& folder) {
   RETORT_TRY(auto output, kernel::make_pipe());
+  RETORT_TRY(auto input, kernel::make_pipe());
+  input.write_end.reset();
   RETORT_TRY(const auto child, kernel::fork_child(0));
   if (child.pid == 0) {
     (void)kernel::die_with_parent();
@@ -90,8 +92,7 @@ Result<Ended> run_until(const std::vector<std::string>& words, const std::string
     std::vector<char*> arguments;
     for (std::string& word : own) arguments.push_back(word.data());
     arguments.push_back(nullptr);
-    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (nothing < 0 || ::dup2(nothing, 0) < 0 || ::dup2(output.write_end.get(), 1) < 0 ||
+    if (::dup2(input.read_end.get(), 0) < 0 || ::dup2(output.write_end.get(), 1) < 0 ||
         ::dup2(output.write_end.get(), 2) < 0 || ::chdir(folder.c_str()) != 0 ||
         !kernel::close_descriptors_from(3)) {
       ::_exit(127);
@@ -211,7 +212,11 @@ std::vector<std::string> OtherSandbox::command(std::string_view id) const {
             attack,
             "0"};
   }
-  return {program, "run", "--bundle", folder_, "retort-selftest-" + std::to_string(::getpid())};
+  return {program, "run", "--bundle", folder_, container()};
+}
+
+std::string OtherSandbox::container() const {
+  return "retort-selftest-" + std::to_string(::getpid());
 }
 
 std::string OtherSandbox::recipe() const {
@@ -227,6 +232,9 @@ Result<OtherResult> OtherSandbox::run(const Attack& attack) {
     RETORT_CHECK(kernel::write_file(AT_FDCWD, folder_ + "/config.json", config, 0644));
   }
   RETORT_TRY(const Ended ended, run_until(command(attack.id), folder_));
+  // Killing runc leaves its container; one that ended by itself is gone.
+  if (tool_ == "runc" && !ended.in_time)
+    (void)run_until({kTools.at(tool_), "delete", "--force", container()}, folder_);
   OtherResult result;
   std::istringstream lines(ended.output);
   for (std::string line; std::getline(lines, line);) {

@@ -44,6 +44,8 @@ class OtherSandbox {
   base::Status prepare();
   [[nodiscard]] std::vector<std::string> command(std::string_view id) const;
 
+  [[nodiscard]] std::string container() const;  // runc's name for it
+
   std::string tool_;
   std::string folder_;  // with the attack's program in it
 };

@@ -58,8 +58,7 @@ int run(unsigned) {
   return verdict();
 }
 
-const Enrol kAttack{
-    {.id = "E11", .what = "name, users, environment and time zone", .run = run, .portable = true}};
+const Enrol kAttack{{.id = "E11", .what = "name, users, environment and time zone", .run = run}};
 
 int run_age(unsigned) {
   for (const clockid_t clock :
