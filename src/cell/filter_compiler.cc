@@ -163,7 +163,8 @@ std::vector<sock_filter> compile_own(Own process, bool lenient) {
       process == Own::keeper && !lenient ? SCMP_ACT_ERRNO(ENOSYS) : otherwise;
   scmp_filter_ctx filter = seccomp_init(inherited);
   if (filter == nullptr) die("seccomp_init");
-  seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  seccomp_attr_set(
+      filter, SCMP_FLTATR_ACT_BADARCH, lenient ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   std::set<std::string> calls;
   for (const std::string& call : words(retort::cell::own_calls(process))) calls.insert(call);

@@ -134,8 +134,7 @@ void become_program(const InitSpec& spec,
                     const Fd& start,
                     const Fd& report) {
   if (::setsid() < 0) die(report, Step::session, errno);
-  const unsigned id = base::weakened("ids:program") ? spec.first_id : spec.program_id;
-  must(kernel::become(id, id), report, Step::program_ids);
+  must(kernel::become(spec.program_id, spec.program_id), report, Step::program_ids);
   ::umask(022);
 
   auto words = unpack(inherited.bundle);

@@ -99,6 +99,7 @@ TEST_F(Landlock, KeepsTcpAway) {
   if (version() < 4) GTEST_SKIP() << "Landlock " << version() << " knows no TCP";
   EXPECT_EQ(restricted([] {
               const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+              if (socket < 0) return -1;
               const sockaddr_in address{.sin_family = AF_INET,
                                         .sin_port = 0,
                                         .sin_addr = {htonl(INADDR_LOOPBACK)},

@@ -10,8 +10,6 @@
 
 #include "attacks/calls.h"
 
-extern char** environ;
-
 namespace retort::attacks {
 namespace {
 
