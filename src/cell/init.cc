@@ -101,7 +101,7 @@ class Init {
     if (!base::weakened("namespace:uts") && ::sethostname("retort", 6) != 0)
       must(os_error("sethostname", ""), Step::hostname);
     must(kernel::change_root(kNewRoot), Step::change_root);
-    if (!base::weakened("init:hidden")) must(kernel::hide_from_peers(), Step::hide);
+    must(kernel::hide_from_peers(), Step::hide);
   }
 
   Status mount(const MountStep& step) {
@@ -163,10 +163,9 @@ class Init {
     report_pipe->write_end.reset();
     start_pipe->read_end.reset();
     for (const int stream : {0, 1, 2}) ::close(stream);
-    if (!base::weakened("init:capabilities"))
-      must(kernel::drop_all_capabilities(), Step::capabilities, 1);
+    must(kernel::drop_all_capabilities(), Step::capabilities, 1);
     must(kernel::forbid_new_privileges(), Step::no_new_privileges, 1);
-    if (!base::weakened("init:filter")) must(kernel::load_filter(init_filter()), Step::filter, 1);
+    must(kernel::load_filter(init_filter()), Step::filter, 1);
 
     Report report;
     const auto count = kernel::read_full(report_, std::as_writable_bytes(std::span(&report, 1)));

@@ -152,10 +152,11 @@ void become_program(const InitSpec& spec,
       {RLIMIT_STACK, spec.stack_bytes, "rlimit:stack"},
       {RLIMIT_CPU, spec.cpu_seconds, "rlimit:cpu"},
       {RLIMIT_MEMLOCK, 64U << 10U, "rlimit:locked-memory"},
-      {RLIMIT_MSGQUEUE, 800U << 10U, "rlimit:message-queues"},
+      {RLIMIT_MSGQUEUE, 512U << 10U, "rlimit:message-queues"},
       {RLIMIT_SIGPENDING, 256, "rlimit:pending-signals"},
-      {RLIMIT_RTPRIO, 0, "rlimit:real-time-priority"},
-      {RLIMIT_NICE, 0, "rlimit:nice"},
+      // What most hosts have already; so no build without them would differ.
+      {RLIMIT_RTPRIO, 0, ""},
+      {RLIMIT_NICE, 0, ""},
   };
   if (spec.processes != 0) limits.push_back({RLIMIT_NPROC, spec.processes, "rlimit:processes"});
   if constexpr (base::kWeakenedBuild)

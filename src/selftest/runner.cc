@@ -252,7 +252,6 @@ Status Runner::prepare() {
     return Error{
         Fault::unsupported, "limits cannot be enforced here: " + keeper_->abilities().reason, 0};
   RETORT_TRY(services_, Services::open(canaries_.secret()));
-  RETORT_TRY(neighbour_alone_, time_neighbour_alone());
   at_start_ = HostState::look(keeper_->pid(), keeper_->abilities().instance);
   return {};
 }
@@ -516,6 +515,14 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
 
   std::vector<Ended> ended;
   if (with_neighbour) {
+    if (neighbour_alone_.count() == 0) {
+      const auto alone = time_neighbour_alone();
+      if (!alone) {
+        found.faults.push_back(alone.error().what);
+        return found;
+      }
+      neighbour_alone_ = *alone;
+    }
     Neighbour neighbour(*this, [&] { loop_->stop(); });
     neighbour.start();
     ended = run_cells(attack, &neighbour);

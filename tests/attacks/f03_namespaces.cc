@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include <csignal>
+#include <string>
 
 #include "attacks/calls.h"
 
@@ -46,6 +47,20 @@ int run(unsigned) {
   expect_answers(calls);
   return verdict();
 }
+
+// Behind the filter stands the bound on namespaces: by whatever answer, none is made.
+int run_made(unsigned) {
+  for (const auto& kind : kKinds) {
+    const bool alone = survives([&] { return ::unshare(static_cast<int>(kind.flag)); });
+    expect(!alone, std::string("made a namespace: ") + kind.name);
+    const bool within =
+        survives([&] { return ::unshare(static_cast<int>(CLONE_NEWUSER | kind.flag)); });
+    expect(!within, std::string("made a namespace in a user namespace: ") + kind.name);
+  }
+  return verdict();
+}
+
+const Enrol kMade{{.id = "F03b", .what = "make namespaces by any means", .run = run_made}};
 
 const Enrol kAttack{
     {.id = "F03", .what = "make and enter namespaces", .run = run, .portable = true}};

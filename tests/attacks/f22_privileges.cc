@@ -103,7 +103,7 @@ int run_limits(unsigned) {
                              {"RLIMIT_CPU", RLIMIT_CPU, 3},
                              {"RLIMIT_NPROC", RLIMIT_NPROC, 24},
                              {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK, 64U << 10U},
-                             {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, 800U << 10U},
+                             {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, 512U << 10U},
                              {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING, 256},
                              {"RLIMIT_RTPRIO", RLIMIT_RTPRIO, 0},
                              {"RLIMIT_NICE", RLIMIT_NICE, 0}}) {
