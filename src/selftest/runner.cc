@@ -513,16 +513,18 @@ CaseResult Runner::run(const Attack& attack, bool with_neighbour) {
   const unsigned instance = keeper_->abilities().instance;
   const HostState before = HostState::look(keeper_->pid(), instance);
 
+  // What a neighbour takes alone, and what making its cell takes of the keeper.
+  if ((with_neighbour || attack.accounting) && neighbour_alone_.count() == 0) {
+    const auto alone = time_neighbour_alone();
+    if (!alone) {
+      found.faults.push_back(alone.error().what);
+      return found;
+    }
+    neighbour_alone_ = *alone;
+  }
+
   std::vector<Ended> ended;
   if (with_neighbour) {
-    if (neighbour_alone_.count() == 0) {
-      const auto alone = time_neighbour_alone();
-      if (!alone) {
-        found.faults.push_back(alone.error().what);
-        return found;
-      }
-      neighbour_alone_ = *alone;
-    }
     Neighbour neighbour(*this, [&] { loop_->stop(); });
     neighbour.start();
     ended = run_cells(attack, &neighbour);

@@ -83,6 +83,7 @@ const Enrol kTraced{{.id = "F21g",
                      .what = "a program that has the cell's first process trace it",
                      .run = run_traced,
                      .statuses = {"wall_time_limit"},
+                     .limits_hit = {"wall_time"},
                      .limits = {"wall_time=500ms"},
                      .add_ons = cell::kPtrace}};
 
