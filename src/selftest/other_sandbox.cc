@@ -20,7 +20,6 @@ namespace retort::selftest {
 using base::Duration;
 using base::Error;
 using base::Fault;
-using base::Fd;
 using base::os_error;
 using base::Result;
 using base::Status;
@@ -165,7 +164,7 @@ Status OtherSandbox::prepare() {
 }
 
 std::vector<std::string> OtherSandbox::command(std::string_view id) const {
-  const std::string program = kTools.at(tool_);
+  const std::string& program = kTools.at(tool_);
   const std::string attack(id);
   const std::string source = folder_ + "/rootfs/box/attack";
   if (tool_ == "bwrap") {
