@@ -12,11 +12,11 @@
 
 #include <array>
 #include <csignal>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
+#include <variant>
 #include <vector>
 
 #include "base/weaken.h"
@@ -26,6 +26,7 @@
 #include "keeper/frames.h"
 #include "keeper/instance.h"
 #include "keeper/quarantine.h"
+#include "keeper/requests.h"
 #include "keeper/user_namespace.h"
 #include "kernel/credentials.h"
 #include "kernel/event_loop.h"
@@ -195,34 +196,27 @@ class Keeper {
     if (!message && message.error().fault == Fault::exhausted) return;
     // Gone, or not speaking our protocol: either way nobody waits for these cells any more.
     if (!message || message->bytes.empty()) return loop_->stop();
-    const auto kind = check_frame(message->bytes);
-    if (kind && *kind == Kind::start) return on_start(*message);
-    if (kind && *kind == Kind::cancel) return on_cancel(*message);
-    loop_->stop();
+    auto request = read_request(message->bytes, message->descriptors.size());
+    if (!request) return loop_->stop();
+    if (auto* const begin = std::get_if<StartRequest>(&*request)) {
+      auto started = start(*begin, std::move(message->descriptors.front()));
+      if (!started) refuse(begin->id, started.error());
+    } else if (const auto* const end = std::get_if<CancelRequest>(&*request)) {
+      if (const auto found = cells_.find(end->id); found != cells_.end()) found->second->cancel();
+    } else if (const auto* const bad = std::get_if<BadRequest>(&*request)) {
+      refuse(bad->id, bad->why);
+    }
   }
 
-  void on_start(kernel::Message& message) {
-    StartFrame frame;
-    std::memcpy(&frame, message.bytes.data(), sizeof frame);
-    if (auto started = start(frame, message.descriptors); !started)
-      refuse(frame.header.id, started.error());
-  }
-
-  Status start(const StartFrame& frame, std::vector<Fd>& descriptors) {
-    const std::uint64_t id = frame.header.id;
-    if (id == 0 || cells_.contains(id)) return Error{Fault::invalid, "keeper: the id is in use", 0};
-    if (descriptors.size() != 1)
-      return Error{Fault::invalid, "keeper: a start wants one descriptor", 0};
-    if (frame.image != 0) return Error{Fault::invalid, "keeper: no such image", 0};
-    if ((frame.add_ons & ~cell::kAllAddOns) != 0)
-      return Error{Fault::invalid, "keeper: no such add-on", 0};
-    const int seals = ::fcntl(descriptors.front().get(), F_GET_SEALS);
+  Status start(StartRequest& request, Fd bundle) {
+    const std::uint64_t id = request.id;
+    if (cells_.contains(id)) return Error{Fault::invalid, "keeper: the id is in use", 0};
+    const int seals = ::fcntl(bundle.get(), F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_WRITE) == 0) {
       return Error{Fault::invalid, "keeper: the bundle is not a sealed memory file", 0};
     }
-    RETORT_TRY(const auto limits, limits_of(frame));
     const std::uint32_t unenforced = instance_->groups() != nullptr ? 0 : kGroupLimits;
-    if ((unenforced & ~frame.allow_unenforced) != 0) {
+    if ((unenforced & ~request.allow_unenforced) != 0) {
       return Error{
           Fault::unsupported, "limits cannot be enforced: " + instance_->why_no_groups(), 0};
     }
@@ -232,12 +226,7 @@ class Keeper {
                    "keeper: " + std::to_string(cells) + " cells are running or not yet gone",
                    0};
     }
-    const cell::Request request{.limits = limits,
-                                .add_ons = frame.add_ons,
-                                .unenforced = unenforced,
-                                .collect = frame.collect != 0,
-                                .collect_bytes = frame.collect_bytes,
-                                .collect_entries = frame.collect_entries};
+    request.cell.unenforced = unenforced;
     const cell::Host host{.loop = *loop_,
                           .groups = instance_->groups(),
                           .init = init_,
@@ -247,8 +236,8 @@ class Keeper {
     auto cell = cell::Cell::start(host,
                                   "cell-" + std::to_string(++sequence_),
                                   take_ids(),
-                                  request,
-                                  std::move(descriptors.front()),
+                                  request.cell,
+                                  std::move(bundle),
                                   [this, id](const cell::Facts& facts) { on_finished(id, facts); });
     if (!cell) return cell.error();
     StartedFrame started;
@@ -258,7 +247,7 @@ class Keeper {
     ends.push_back(std::move(streams.stdin_write));
     ends.push_back(std::move(streams.stdout_read));
     ends.push_back(std::move(streams.stderr_read));
-    if (request.collect) ends.push_back(std::move(streams.collected_read));
+    if (request.cell.collect) ends.push_back(std::move(streams.collected_read));
     cells_.emplace(id, std::move(*cell));
     send(started, std::move(ends));
     return {};
@@ -270,12 +259,6 @@ class Keeper {
     ended.header.id = id;
     ended.facts = facts;
     send(ended);
-  }
-
-  void on_cancel(const kernel::Message& message) {
-    FrameHeader header;
-    std::memcpy(&header, message.bytes.data(), sizeof header);
-    if (const auto found = cells_.find(header.id); found != cells_.end()) found->second->cancel();
   }
 
   void refuse(std::uint64_t id, const Error& error) {

@@ -1,0 +1,87 @@
+// Requests: what a client may ask for, what it is refused, and what ends the talk.
+#include "keeper/requests.h"
+
+#include <gtest/gtest.h>
+
+#include "cell/filter.h"
+#include "keeper/frames.h"
+#include "kernel/socket.h"
+
+namespace retort::keeper {
+namespace {
+
+StartFrame good_start() {
+  StartFrame frame = make_start_frame(cell::Limits{});
+  frame.header.id = 7;
+  return frame;
+}
+
+// The id of a refusal; 0 when it is none.
+std::uint64_t refused_id(const StartFrame& frame, std::size_t descriptors = 1) {
+  const auto request = read_request(kernel::frame_bytes(frame), descriptors);
+  if (!request || !std::holds_alternative<BadRequest>(*request)) return 0;
+  return std::get<BadRequest>(*request).id;
+}
+
+TEST(ReadRequest, TakesAStartWithAllThatItSays) {
+  StartFrame frame = good_start();
+  frame.add_ons = cell::kInotify;
+  frame.allow_unenforced = 5;
+  frame.collect = 1;
+  frame.collect_bytes = 10;
+  frame.collect_entries = 20;
+  const auto request = read_request(kernel::frame_bytes(frame), 1);
+  ASSERT_TRUE(request);
+  ASSERT_TRUE(std::holds_alternative<StartRequest>(*request));
+  const auto& start = std::get<StartRequest>(*request);
+  EXPECT_EQ(start.id, 7U);
+  EXPECT_EQ(start.allow_unenforced, 5U);
+  EXPECT_EQ(start.cell.add_ons, cell::kInotify);
+  EXPECT_EQ(start.cell.unenforced, 0U);
+  EXPECT_TRUE(start.cell.collect);
+  EXPECT_EQ(start.cell.collect_bytes, 10U);
+  EXPECT_EQ(start.cell.collect_entries, 20U);
+}
+
+TEST(ReadRequest, RefusesAStartThatCannotBeUnderItsOwnId) {
+  EXPECT_EQ(refused_id(good_start()), 0U);
+  EXPECT_EQ(refused_id(good_start(), 0), 7U);
+  EXPECT_EQ(refused_id(good_start(), 2), 7U);
+  StartFrame frame = good_start();
+  frame.image = 1;
+  EXPECT_EQ(refused_id(frame), 7U);
+  frame = good_start();
+  frame.add_ons = cell::kAllAddOns + 1;
+  EXPECT_EQ(refused_id(frame), 7U);
+  frame = good_start();
+  frame.memory_bytes = UINT64_MAX;
+  EXPECT_EQ(refused_id(frame), 7U);
+}
+
+TEST(ReadRequest, RefusesAStartWithoutAnId) {
+  StartFrame frame = good_start();
+  frame.header.id = 0;
+  const auto request = read_request(kernel::frame_bytes(frame), 1);
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(std::holds_alternative<BadRequest>(*request));
+}
+
+TEST(ReadRequest, TakesACancelOfAnyId) {
+  CancelFrame frame;
+  frame.header.id = 99;
+  const auto request = read_request(kernel::frame_bytes(frame), 0);
+  ASSERT_TRUE(request);
+  ASSERT_TRUE(std::holds_alternative<CancelRequest>(*request));
+  EXPECT_EQ(std::get<CancelRequest>(*request).id, 99U);
+}
+
+TEST(ReadRequest, IsAnErrorForWhatOnlyAKeeperSays) {
+  EXPECT_FALSE(read_request(kernel::frame_bytes(HelloFrame{}), 0));
+  EXPECT_FALSE(read_request(kernel::frame_bytes(StartedFrame{}), 3));
+  EXPECT_FALSE(read_request(kernel::frame_bytes(EndedFrame{}), 0));
+  EXPECT_FALSE(read_request(kernel::frame_bytes(RefusedFrame{}), 0));
+  EXPECT_FALSE(read_request({}, 0));
+}
+
+}  // namespace
+}  // namespace retort::keeper
