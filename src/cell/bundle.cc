@@ -20,6 +20,10 @@ namespace {
 
 constexpr std::uint64_t kLargestCopy = 1U << 30U;
 
+bool has_data(Record kind) {
+  return kind != Record::end && kind != Record::directory && kind != Record::collect;
+}
+
 Error broken(const std::string& what) {
   return Error{Fault::invalid, "bundle: " + what, 0};
 }
@@ -56,6 +60,9 @@ Result<RecordStart> BundleReader::next() {
   if (header.kind < Record::end || header.kind > Record::refused)
     return broken("an unknown record");
   if (header.name_length > kLongestName) return broken("a name of more than 4096 bytes");
+  // Readers that are not interested pass over `size` bytes: they must get on by it.
+  if (header.size > kLargestData) return broken("a record larger than any file");
+  if (header.size != 0 && !has_data(header.kind)) return broken("data where there can be none");
   RecordStart record{.kind = header.kind,
                      .mode = header.mode,
                      .name = std::string(header.name_length, '\0'),

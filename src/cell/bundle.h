@@ -34,6 +34,8 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 24);
 
 constexpr std::uint32_t kLongestName = 4096;
+// Further on than any file can be: that an offset moves by this much cannot overflow it.
+constexpr std::uint64_t kLargestData = 1ULL << 62U;
 // One argument or variable: MAX_ARG_STRLEN of execve(2).
 constexpr std::uint64_t kLongestWord = 128U << 10U;
 
@@ -70,7 +72,8 @@ class BundleReader {
  public:
   explicit BundleReader(const base::Fd& in) : in_(in) {}
 
-  // The next record; its data must then be taken whole, by one of the two calls below.
+  // The next record, whose data is at most kLargestData bytes, and none where the kind has none. It
+  // must then be taken whole, by one of the two calls below or by moving on in the file.
   base::Result<RecordStart> next();
   base::Result<std::string> take_text(const RecordStart& record, std::uint64_t largest);
   base::Status copy_to(const RecordStart& record, const base::Fd& out);

@@ -66,6 +66,28 @@ TEST(Bundle, RefusesToBelieveLengths) {
   }
 }
 
+// Whoever skips the data would otherwise go back, and read the same records for ever.
+TEST(Bundle, RefusesSizesThatLeadBack) {
+  const RecordHeader cases[] = {
+      {.kind = Record::collect, .mode = 0, .name_length = 0, .reserved = 0, .size = 1},
+      {.kind = Record::directory, .mode = 0, .name_length = 0, .reserved = 0, .size = 1},
+      {.kind = Record::end, .mode = 0, .name_length = 0, .reserved = 0, .size = 1},
+      {.kind = Record::file,
+       .mode = 0,
+       .name_length = 0,
+       .reserved = 0,
+       .size = 0 - sizeof(RecordHeader)},
+      {.kind = Record::file, .mode = 0, .name_length = 0, .reserved = 0, .size = kLargestData + 1},
+  };
+  for (const RecordHeader& header : cases) {
+    const Fd file = memory();
+    ASSERT_TRUE(kernel::write_all(file, std::as_bytes(std::span(&header, 1))));
+    rewind(file);
+    BundleReader reader(file);
+    EXPECT_FALSE(reader.next());
+  }
+}
+
 TEST(Bundle, NeverAllocatesWhatAHeaderClaims) {
   const RecordHeader header{
       .kind = Record::argument, .mode = 0, .name_length = 0, .reserved = 0, .size = 1ULL << 62U};
