@@ -29,6 +29,12 @@ std::string signal_text(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
 }
 
+// Of any number: it comes from the cell.
+std::string reason_text(int number) {
+  const char* text = ::strerrordesc_np(number);
+  return text != nullptr ? text : base::errno_name(number);
+}
+
 std::string over(Limit limit, const Limits& limits) {
   const LimitInfo& info = info_of(limit);
   return std::string(info.name) + " limit of " + limit_text(limits, limit) + " reached";
@@ -94,16 +100,15 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
     }
     return conclude(Outcome::internal_error,
                     std::string("could not ") + step_text(facts.step) + ": " +
-                        ::strerrordesc_np(facts.error_number) + " (step " +
+                        reason_text(facts.error_number) + " (step " +
                         std::to_string(static_cast<int>(facts.step)) + "." +
                         std::to_string(facts.step_index) + ")");
   }
   if (facts.cause == Cause::cancelled)
     return conclude(Outcome::cancelled, "the job was ended before the program was");
   if (facts.end == End::start_failed) {
-    return conclude(
-        Outcome::start_error,
-        std::string("the program could not be executed: ") + ::strerrordesc_np(facts.error_number));
+    return conclude(Outcome::start_error,
+                    "the program could not be executed: " + reason_text(facts.error_number));
   }
   if (hit(Limit::memory)) return conclude(Outcome::memory_limit, over(Limit::memory, limits));
   if (facts.cause == Cause::lost) return conclude(Outcome::internal_error, "retort-init was lost");

@@ -126,6 +126,13 @@ TEST(Judge, NamesTheStepThatFailed) {
   EXPECT_NE(verdict.message.find("mount the image's /usr"), std::string::npos) << verdict.message;
 }
 
+TEST(Judge, HasAWordForAnyErrorNumber) {
+  for (const End end : {End::setup_failed, End::start_failed}) {
+    Facts facts{.end = end, .step = Step::execute, .error_number = -77};
+    EXPECT_NE(judge(facts, Limits{}, kOutputWithin).message.find("errno -77"), std::string::npos);
+  }
+}
+
 TEST(Judge, CallsFilesThatDoNotFitADiskLimit) {
   const Facts facts{.end = End::setup_failed, .step = Step::files, .error_number = ENOSPC};
   EXPECT_EQ(judge(facts, Limits{}, kOutputWithin).outcome, Outcome::disk_limit);

@@ -75,10 +75,10 @@ Result<std::set<std::string>> copy_artefacts(const Fd& collected,
         break;
       case cell::Record::refused: {
         RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
-        return Error{
-            Fault::invalid,
-            "the compiler's output " + base::printable(record.name) + " was not taken: " + why,
-            0};
+        return Error{Fault::invalid,
+                     "the compiler's output " + base::printable(record.name) +
+                         " was not taken: " + base::printable(why),
+                     0};
       }
       default:
         return Error{Fault::internal, "a collected bundle with a foreign record", 0};

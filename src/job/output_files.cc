@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "base/bytes.h"
 #include "cell/bundle.h"
 #include "kernel/files.h"
 #include "runtime/command.h"
@@ -54,9 +55,13 @@ Result<std::optional<OutputFile>> next_entry(const Fd& collected,
     if (record.kind == cell::Record::end) return std::optional<OutputFile>();
     OutputFile file{.name = record.name, .size = record.size, .refused = ""};
     if (record.kind == cell::Record::refused) {
-      RETORT_TRY(file.refused, reader.take_text(record, cell::kLongestWord));
+      RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
+      file.refused = base::printable(why);
+      if (file.refused.empty()) file.refused = "not collected";
       return std::optional(file);
     }
+    if (record.kind != cell::Record::file && record.kind != cell::Record::directory)
+      return Error{Fault::invalid, "bundle: a record that does not come out", 0};
     const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
     if (auto written = write_file(root, reader, record); !written)
       file.refused = written.error().what;
