@@ -177,7 +177,8 @@ void read_limits(TomlTable& stage, cell::Limits& limits) {
     if (!value) continue;
     const Status status = cell::set_limit(limits, info.name, *value);
     if (status) continue;
-    std::string_view what = status.error().what;
+    const std::string shown = base::printable(status.error().what);
+    std::string_view what = shown;
     // The fault's dotted key says the name already.
     const std::string prefix = std::string(info.name) + ": ";
     if (what.starts_with(prefix)) what.remove_prefix(prefix.size());
@@ -363,13 +364,14 @@ void read_main(TomlTable& root, Manifest& manifest) {
   }
 }
 
-}  // namespace
+std::string without_last_slash(std::string folder) {
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  return folder;
+}
 
-Result<Manifest> load_manifest(const std::string& folder) {
+Result<Manifest> read_manifest(TomlFile file, const std::string& folder) {
   Manifest manifest;
   manifest.folder = folder;
-  while (manifest.folder.size() > 1 && manifest.folder.ends_with('/')) manifest.folder.pop_back();
-  RETORT_TRY(TomlFile file, TomlFile::load(manifest.folder + "/runtime.toml"));
   TomlTable root = file.root();
   read_identity(root, manifest);
   read_toolchain(root, manifest);
@@ -379,6 +381,20 @@ Result<Manifest> load_manifest(const std::string& folder) {
   read_samples(root, manifest);
   RETORT_CHECK(file.finish());
   return manifest;
+}
+
+}  // namespace
+
+Result<Manifest> load_manifest(const std::string& folder) {
+  const std::string plain = without_last_slash(folder);
+  RETORT_TRY(TomlFile file, TomlFile::load(plain + "/runtime.toml"));
+  return read_manifest(std::move(file), plain);
+}
+
+Result<Manifest> parse_manifest(std::string_view text, const std::string& folder) {
+  const std::string plain = without_last_slash(folder);
+  RETORT_TRY(TomlFile file, TomlFile::parse(text, plain + "/runtime.toml"));
+  return read_manifest(std::move(file), plain);
 }
 
 }  // namespace retort::runtime

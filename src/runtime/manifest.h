@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -55,5 +56,7 @@ struct Manifest {
 // Reads and validates `folder`/runtime.toml. All faults at once, one a line, each with file, line
 // and key.
 base::Result<Manifest> load_manifest(const std::string& folder);
+// The same for the manifest's text, as if it were read from `folder`.
+base::Result<Manifest> parse_manifest(std::string_view text, const std::string& folder);
 
 }  // namespace retort::runtime

@@ -216,6 +216,12 @@ disk_inodes = -1
       "18:15: run.limits.disk_inodes: '-1' is not a whole number");
 }
 
+TEST_F(ManifestTest, LimitsSteerNoTerminal) {
+  EXPECT_EQ(faults(std::string(kSmallest) + "[run.limits]\nmemory = \"\\u001b[2J\"\n"),
+            "10:10: run.limits.memory: '\\x1b[2J' is not a number with a unit; write for example "
+            "256MiB or 64KiB");
+}
+
 TEST_F(ManifestTest, NamesHaveTheirAlphabet) {
   EXPECT_EQ(faults(with("id =", "id = \"Zed\"")),
             "1:6: id: must be of a-z, 0-9 and -, and begin with a letter");
