@@ -239,6 +239,9 @@ TEST_F(ManifestTest, NamesHaveTheirAlphabet) {
       "4:19: aliases[1]: 'zed' is no alias: it must be of a-z, 0-9 and + # . _ -, and not the id\n"
       "7:8: main: 'main.z' has none of the runtime's extensions");
   EXPECT_EQ(faults(with("extensions =", "extensions = []")), "3:14: extensions: must not be empty");
+  EXPECT_EQ(faults(with("id =", "id = \"\"")), "1:6: id: must not be empty");
+  EXPECT_EQ(faults(with("name =", "name = \"\"")), "2:8: name: must not be empty");
+  EXPECT_EQ(faults(with("main =", "main = \"\"")), "6:8: main: must not be empty");
 }
 
 TEST_F(ManifestTest, TheToolchainIsNamedByAbsolutePathsAndDebianPackages) {

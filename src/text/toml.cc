@@ -294,6 +294,7 @@ std::optional<std::vector<std::string>> TomlTable::texts(std::string_view key) {
 std::string TomlTable::required_text(std::string_view key) {
   auto value = text(key);
   if (exists() && !has(key)) fault(key, "is required and missing");
+  if (value && value->empty()) fault(key, "must not be empty");
   return std::move(value).value_or("");
 }
 

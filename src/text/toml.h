@@ -49,7 +49,7 @@ class TomlTable {
   std::optional<bool> boolean(std::string_view key);
   std::optional<std::vector<std::string>> texts(std::string_view key);
 
-  // The same, and an absent key is a fault.
+  // The same, and an absent key or an empty text is a fault.
   std::string required_text(std::string_view key);
 
   TomlTable table(std::string_view key);
