@@ -6,7 +6,7 @@ target_link_libraries(make-filters PRIVATE retort_flags PkgConfig::SECCOMP)
 set(RETORT_FILTERS ${CMAKE_BINARY_DIR}/generated/cell/filters.inc)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/cell)
 add_custom_command(OUTPUT ${RETORT_FILTERS} COMMAND make-filters ${RETORT_FILTERS}
-                           $<$<BOOL:${RETORT_SANITIZE}>:lenient>$<$<BOOL:${RETORT_WEAKENED}>:weak> DEPENDS make-filters
+                           $<IF:$<BOOL:${RETORT_WEAKENED}>,weak,$<$<BOOL:${RETORT_SANITIZE}>:lenient>> DEPENDS make-filters
                    COMMENT "Compiling the system-call filters")
 
 # The numbers of the calls that the table names, for the attack that tries them all.

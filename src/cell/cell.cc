@@ -378,8 +378,14 @@ void Cell::on_init_gone() {
     std::memcpy(&word, message->bytes.data(), sizeof word);
     take(word);
   }
-  host_.loop.forget(socket_.get());
-  host_.loop.forget(init_.pidfd.get());
+  // What ends the program has nothing to end any more: the collector has a time of its own.
+  for (const int descriptor : {socket_.get(),
+                               init_.pidfd.get(),
+                               wall_timer_.descriptor(),
+                               cpu_timer_.descriptor(),
+                               group_ ? group_->memory_event() : -1}) {
+    host_.loop.forget(descriptor);
+  }
   socket_.reset();
   (void)kernel::reap(init_.pidfd);
   init_.pidfd.reset();
@@ -456,8 +462,9 @@ void Cell::look_at_disk() {
 // the look.
 void Cell::inspect() {
   inspected_at_ = monotonic_now();
-  if (may_collect_ && written_bytes_ >= request_.limits.file_size.bytes()) {
-    const std::string size = std::to_string(request_.limits.file_size.bytes());
+  const std::uint64_t largest = request_.limits.file_size.bytes();
+  if (may_collect_ && largest > 0 && written_bytes_ >= largest) {
+    const std::string size = std::to_string(largest);
     if (spawn_reader({"retort-init", "measure", size}, &Cell::on_measured)) return;
   }
   collect();
@@ -477,10 +484,13 @@ void Cell::collect() {
                                   &Cell::on_collected)
                          .has_value();
   collect_end_.reset();
-  if (!begun) finish();  // whoever reads sees a bundle that breaks off
+  if (begun) return;
+  facts_.collection_lost = true;
+  finish();
 }
 
-void Cell::on_collected(const siginfo_t&) {
+void Cell::on_collected(const siginfo_t& ended) {
+  facts_.collection_lost = ended.si_code != CLD_EXITED || ended.si_status != 0;
   facts_.collect_us = static_cast<std::uint64_t>((monotonic_now() - inspected_at_).count());
   finish();
 }

@@ -19,6 +19,7 @@
 #include "cell/spec.h"
 #include "kernel/credentials.h"
 #include "kernel/files.h"
+#include "kernel/landlock.h"
 #include "kernel/process.h"
 #include "kernel/seccomp.h"
 
@@ -231,6 +232,7 @@ namespace {
 
 // A hostile tree must not make the walk endless.
 constexpr std::size_t kMostMeasured = 100'000;
+constexpr std::size_t kMostWaiting = 10'000;
 constexpr std::uint64_t kMostSeconds = 60;
 constexpr std::uint64_t kMostDescriptors = 32;
 
@@ -263,8 +265,10 @@ bool has_file_of(const Fd& folder, std::uint64_t bytes, const Inputs& inputs) {
           !is_input(folder, name + "/" + below, bytes, inputs)) {
         return true;
       }
-      if (S_ISDIR(info.st_mode) && waiting.size() < kMostMeasured)
+      if (S_ISDIR(info.st_mode) && waiting.size() < kMostWaiting &&
+          name.size() + below.size() < kLongestPath) {
         waiting.push_back(name + "/" + below);
+      }
     }
   }
   return false;
@@ -278,10 +282,15 @@ namespace {
 // left us.
 Status confine() {
   RETORT_CHECK(kernel::hide_from_peers());
-  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_FSIZE, 0));
-  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_CPU, kMostSeconds));
-  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_NOFILE, kMostDescriptors));
-  RETORT_CHECK(kernel::set_resource_limit(RLIMIT_NPROC, 0));
+  RETORT_CHECK(kernel::lower_resource_limit(RLIMIT_FSIZE, 0));
+  RETORT_CHECK(kernel::lower_resource_limit(RLIMIT_CPU, kMostSeconds));
+  RETORT_CHECK(kernel::lower_resource_limit(RLIMIT_NOFILE, kMostDescriptors));
+  RETORT_CHECK(kernel::lower_resource_limit(RLIMIT_NPROC, 0));
+  if (const auto version = kernel::landlock_version()) {
+    kernel::LandlockRules own;
+    own.readable_descriptors = {kCollectFolder};
+    RETORT_CHECK(kernel::restrict_with_landlock(own, *version));
+  }
   return kernel::load_filter(reader_filter());
 }
 

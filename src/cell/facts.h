@@ -71,7 +71,8 @@ struct Facts {
   bool disk_full = false;          // the last byte was taken when the stage ended
   bool inodes_full = false;        // likewise the last inode
   bool file_size_reached = false;  // a file was as large as it may be
-  std::uint8_t reserved[5] = {};
+  bool collection_lost = false;    // the bundle of files breaks off, by no doing of the program's
+  std::uint8_t reserved[4] = {};
   std::uint64_t wall_us = 0;
   std::uint64_t cpu_us = 0;
   std::uint64_t cpu_user_us = 0;

@@ -5,7 +5,6 @@
 // that a stranger may not see, and gives up its capabilities before the program starts. When it
 // ends, the kernel ends every process of the cell.
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

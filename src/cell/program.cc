@@ -119,14 +119,6 @@ struct ResourceLimit {
   std::string_view name;
 };
 
-// A limit that the keeper's own hard limit is already below stays there: only less can ever be had.
-Status lower(const ResourceLimit& wanted) {
-  rlimit now{};
-  if (::getrlimit(wanted.resource, &now) != 0) return os_error("getrlimit", "");
-  return kernel::set_resource_limit(wanted.resource,
-                                    std::min<std::uint64_t>(wanted.value, now.rlim_max));
-}
-
 }  // namespace
 
 void become_program(const InitSpec& spec,
@@ -163,7 +155,10 @@ void become_program(const InitSpec& spec,
     std::erase_if(limits, [](const ResourceLimit& limit) { return base::weakened(limit.name); });
   std::uint16_t index = 0;
   for (const ResourceLimit& limit : limits)
-    must(lower(limit), report, Step::resource_limits, index++);
+    must(kernel::lower_resource_limit(limit.resource, limit.value),
+         report,
+         Step::resource_limits,
+         index++);
 
   if (!base::weakened("program:capabilities"))
     must(kernel::drop_all_capabilities(), report, Step::capabilities);

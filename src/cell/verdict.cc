@@ -90,6 +90,8 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
     return verdict;
   };
 
+  if (facts.cause == Cause::cancelled)
+    return conclude(Outcome::cancelled, "the job was ended before the program was");
   if (facts.end == End::setup_failed) {
     if (hit(Limit::memory)) {
       return conclude(Outcome::memory_limit,
@@ -104,8 +106,6 @@ Verdict judge(const Facts& facts, const Limits& limits, bool output_over) {
                         std::to_string(static_cast<int>(facts.step)) + "." +
                         std::to_string(facts.step_index) + ")");
   }
-  if (facts.cause == Cause::cancelled)
-    return conclude(Outcome::cancelled, "the job was ended before the program was");
   if (facts.end == End::start_failed) {
     return conclude(Outcome::start_error,
                     "the program could not be executed: " + reason_text(facts.error_number));

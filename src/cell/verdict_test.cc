@@ -43,6 +43,12 @@ TEST(Judge, TellsExitCodesThatLookLikeOursFromOurKills) {
   EXPECT_EQ(judge(signaled(SIGKILL), Limits{}, kOutputWithin).outcome, Outcome::signaled);
 }
 
+TEST(Judge, CallsACancelledSetUpCancelled) {
+  const Facts facts{
+      .end = End::setup_failed, .cause = Cause::cancelled, .step = Step::receive_spec};
+  EXPECT_EQ(judge(facts, Limits{}, kOutputWithin).outcome, Outcome::cancelled);
+}
+
 TEST(Judge, GoesByTheFigureAndNotByWhoWasFirst) {
   const Limits limits;
   Facts facts = exited(0);

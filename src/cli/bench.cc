@@ -1,8 +1,6 @@
 // retort bench: what a cell costs here. Each case runs in a cell and bare, pair by pair, so that
 // the noise of the machine hits both and the ratio keeps its meaning.
 #include <algorithm>
-#include <csignal>
-#include <ctime>
 
 #include "base/clock.h"
 #include "cli/bench_bare.h"
@@ -10,6 +8,7 @@
 #include "cli/bench_figures.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
+#include "cli/interrupts.h"
 #include "cli/workbench.h"
 
 namespace retort::cli {
@@ -23,28 +22,6 @@ using base::Result;
 namespace {
 
 constexpr int kWrongAnswer = 1;
-
-// Signals that would end this process are looked at between runs only: folders and cells go with
-// the objects that own them.
-class Interrupts {
- public:
-  Interrupts() {
-    ::sigemptyset(&signals_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals_, number);
-    ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
-  }
-
-  // The signal that came, or 0.
-  int caught() {
-    const timespec at_once{};
-    if (caught_ == 0) caught_ = std::max(::sigtimedwait(&signals_, nullptr, &at_once), 0);
-    return caught_;
-  }
-
- private:
-  sigset_t signals_{};
-  int caught_ = 0;
-};
 
 Error interrupted() {
   return Error{Fault::gone, "interrupted", EINTR};

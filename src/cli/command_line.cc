@@ -65,7 +65,9 @@ std::string limits_help() {
       "command\n"
       "line is wrong, or names a file or language that is not here; 125 when Retort or this host "
       "failed.\n"
-      "With --json 0 whenever a result was reached; 128 + signal after Ctrl-C.\n"
+      "With --json 0 whenever a result was reached, 125 when it is internal_error; 128 + signal "
+      "after\n"
+      "Ctrl-C.\n"
       "\nExamples:\n"
       "  retort run examples/hello.py\n"
       "  retort run --limit cpu_time=2s --limit memory=64MiB --stdin numbers.txt sum.cpp -- "
@@ -207,7 +209,7 @@ int run_command_line(int argc, char** argv) {
 
   SelftestOptions selftest_options;
   auto* selftest_command = app.add_subcommand(
-      "selftest", "Run hostile programs against this host's cells and see that they lose");
+      "selftest", "Run hostile programs in cells of this host and see that they lose; as root");
   selftest_command
       ->add_option("id", selftest_options.ids, "Attacks (A01) or classes (A); by default all")
       ->type_name("ID");

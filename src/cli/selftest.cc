@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "cli/commands.h"
+#include "cli/interrupts.h"
 #include "cli/workbench.h"
 #include "selftest/attack.h"
 #include "selftest/runner.h"
@@ -140,6 +141,7 @@ int selftest(const SelftestOptions& options) {
   if (!options.against.empty()) return selftest_against(options, *chosen);
   const auto catalogue = load_catalogue();
   if (!catalogue) return complain(catalogue.error());
+  Interrupts interrupts;
   auto runner = selftest::Runner::open(*catalogue);
   if (!runner) return complain(runner.error());
 
@@ -148,6 +150,7 @@ int selftest(const SelftestOptions& options) {
   if (!options.json)
     std::printf("%-5s %-4s %-16s %10s  %6s  %s\n", "id", "", "status", "wall", "beside", "attack");
   for (const Attack* attack : *chosen) {
+    if (interrupts.caught() != 0) return kSignalBase + interrupts.caught();
     const bool beside =
         options.neighbour && kWithNeighbour.find(attack->id.front()) != std::string_view::npos;
     const CaseResult result = (*runner)->run(*attack, beside);

@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include "base/bytes.h"
+#include "cli/interrupts.h"
 #include "cli/selftest.h"
 #include "selftest/other_sandbox.h"
 #include "text/json.h"
@@ -25,11 +26,13 @@ int selftest_against(const SelftestOptions& options, const std::vector<const Att
   auto sandbox = selftest::OtherSandbox::open(options.against);
   if (!sandbox)
     return complain(sandbox.error(), sandbox.error().fault == Fault::invalid ? kUsage : kFailed);
+  Interrupts interrupts;
   array records;
   std::size_t held = 0;
   std::size_t all = 0;
   if (!options.json) std::printf("%s\n\n", (*sandbox)->recipe().c_str());
   for (const Attack* attack : chosen) {
+    if (interrupts.caught() != 0) return kSignalBase + interrupts.caught();
     if (!attack->portable || attack->run == nullptr || attack->cells.count != 1) continue;
     const auto result = (*sandbox)->run(*attack);
     if (!result) return complain(result.error());

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "cell/bundle.h"
+#include "keeper/frames.h"
 #include "kernel/files.h"
 #include "runtime/command.h"
 
@@ -29,48 +30,62 @@ const std::map<std::string, std::string> kVariables = {{"PATH", "/usr/local/bin:
                                                        {"LANG", "C.UTF-8"},
                                                        {"TMPDIR", "/tmp"}};
 
-constexpr std::uint64_t kMostCollectedEntries = 10'000;
-
-// No two files of one name, and none that another needs as its folder.
-Status check_names(const std::vector<SourceFile>& files) {
-  if (files.empty()) return Error{Fault::invalid, "there is no file to run", 0};
-  std::set<std::string_view> names;
-  for (const SourceFile& file : files) {
-    RETORT_CHECK(runtime::validate_file_name(file.name));
-    if (!names.insert(file.name).second) {
-      return Error{Fault::invalid, "two files are named " + base::printable(file.name), 0};
-    }
-  }
-  for (const SourceFile& file : files) {
-    for (std::size_t slash = file.name.find('/'); slash != std::string::npos;
-         slash = file.name.find('/', slash + 1)) {
-      if (names.contains(std::string_view(file.name).substr(0, slash))) {
-        return Error{
-            Fault::invalid, base::printable(file.name) + " lies in what is a file itself", 0};
+// None of these names lies in what is a file itself.
+Status check_folders(const std::set<std::string>& files) {
+  for (const std::string& name : files) {
+    for (std::size_t slash = name.find('/'); slash != std::string::npos;
+         slash = name.find('/', slash + 1)) {
+      if (files.contains(name.substr(0, slash))) {
+        return Error{Fault::invalid, base::printable(name) + " lies in what is a file itself", 0};
       }
     }
   }
   return {};
 }
 
+// No two files of one name, and none that another needs as its folder.
+Status check_names(const std::vector<SourceFile>& files) {
+  if (files.empty()) return Error{Fault::invalid, "there is no file to run", 0};
+  std::set<std::string> names;
+  for (const SourceFile& file : files) {
+    RETORT_CHECK(runtime::validate_file_name(file.name));
+    if (!names.insert(file.name).second) {
+      return Error{Fault::invalid, "two files are named " + base::printable(file.name), 0};
+    }
+  }
+  return check_folders(names);
+}
+
+Error lost_artefacts() {
+  return {Fault::internal,
+          "what the compiler made could not be collected; run it again, or see retort doctor",
+          0};
+}
+
+struct Artefacts {
+  std::set<std::string> files;
+  std::set<std::string> folders;  // empty ones
+};
+
 // The files and folders of a collected bundle, into another one. Returns their names.
-Result<std::set<std::string>> copy_artefacts(const Fd& collected,
-                                             const Fd& out,
-                                             cell::BundleWriter& writer) {
+Result<Artefacts> copy_artefacts(const Fd& collected, const Fd& out, cell::BundleWriter& writer) {
   if (::lseek(collected.get(), 0, SEEK_SET) != 0) return base::os_error("lseek", "");
   cell::BundleReader reader(collected);
-  std::set<std::string> names;
+  Artefacts names;
   for (;;) {
-    RETORT_TRY(const cell::RecordStart record, reader.next());
+    const auto next = reader.next();
+    if (!next) return lost_artefacts();
+    const cell::RecordStart& record = *next;
     switch (record.kind) {
       case cell::Record::end:
         return names;
       case cell::Record::file:
-        names.insert(record.name);
+        names.files.insert(record.name);
         RETORT_CHECK(writer.begin(cell::Record::file, record.name, record.size, record.mode));
         RETORT_CHECK(reader.copy_to(record, out));
         break;
       case cell::Record::directory:
+        names.folders.insert(record.name);
         RETORT_CHECK(writer.add(cell::Record::directory, record.name, ""));
         break;
       case cell::Record::refused: {
@@ -131,15 +146,20 @@ Result<Fd> Job::make_bundle(const runtime::StageSpec& stage,
   for (const auto& [name, value] : variables) {
     RETORT_CHECK(writer.add(cell::Record::variable, "", name + "=" + value));
   }
-  std::set<std::string> taken;
+  Artefacts taken;
   if (artefacts != nullptr) {
     RETORT_TRY(taken, copy_artefacts(*artefacts, memory, writer));
   }
+  std::set<std::string> names = taken.files;
   for (const SourceFile& file : submission_.files) {
-    if (taken.contains(file.name)) continue;  // the compiler's wins
+    if (!names.insert(file.name).second) continue;  // the compiler's wins
+    if (taken.folders.contains(file.name))
+      return Error{
+          Fault::invalid, base::printable(file.name) + " is a folder of the compiler's", 0};
     RETORT_CHECK(
         writer.add(cell::Record::file, file.name, file.content, file.executable ? 0755 : 0644));
   }
+  RETORT_CHECK(check_folders(names));
   for (const std::string& name : wanted) RETORT_CHECK(writer.add(cell::Record::collect, name, ""));
   RETORT_CHECK(writer.end());
   RETORT_CHECK(kernel::seal(memory));
@@ -155,7 +175,7 @@ Status Job::compile() {
                             .allow_unenforced = submission_.allow_unenforced,
                             .collect = true,
                             .collect_bytes = submission_.compile_limits.disk.bytes(),
-                            .collect_entries = kMostCollectedEntries};
+                            .collect_entries = keeper::kMostCollectedEntries};
   stage_ = std::make_unique<Stage>(
       loop_, client_, "compile", order, bundle, StageStreams{}, [this](auto result) {
         on_compiled(std::move(result));
@@ -184,6 +204,7 @@ void Job::on_compiled(Result<StageResult> result) {
     return finish(std::move(result_));
   }
   if (submission_.on_compiled) submission_.on_compiled(result_.stages.back());
+  if (result_.stages.back().facts.collection_lost) return finish(lost_artefacts());
   if (auto started = run(&collected); !started) {
     if (started.error().fault != Fault::invalid) return finish(started.error());
     result_.outcome = Outcome::compile_error;
@@ -205,7 +226,7 @@ Status Job::run(const Fd* artefacts) {
                             .allow_unenforced = submission_.allow_unenforced,
                             .collect = submission_.collect_files,
                             .collect_bytes = submission_.run_limits.disk.bytes(),
-                            .collect_entries = kMostCollectedEntries};
+                            .collect_entries = keeper::kMostCollectedEntries};
   // The finished stage, if there is one, is still on the stack: it goes when the next one has
   // begun.
   auto next = std::make_unique<Stage>(

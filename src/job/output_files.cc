@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <optional>
 #include <span>
 
@@ -24,6 +25,8 @@ using base::Status;
 
 namespace {
 
+constexpr const char* kPart = ".retort-part";
+
 // Writes one file; an Error is a reason for that file alone.
 Status write_file(const Fd& root, cell::BundleReader& reader, const cell::RecordStart& record) {
   RETORT_CHECK(runtime::validate_file_name(record.name));
@@ -35,15 +38,20 @@ Status write_file(const Fd& root, cell::BundleReader& reader, const cell::Record
   std::string name = record.name;
   RETORT_TRY(const Fd parent, kernel::open_parent(root, name, 0777));
   const mode_t mode = (record.mode & 0111U) != 0 ? 0777 : 0666;
-  // Without waiting for a reader, should a FIFO be there already; and into nothing but a file.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-  RETORT_TRY(const Fd out, kernel::open_beneath(parent, name, kFlags, mode));
-  struct stat info{};
-  if (::fstat(out.get(), &info) != 0) return base::os_error("fstat", "");
-  if (!S_ISREG(info.st_mode))
+  struct stat there{};
+  if (::fstatat(parent.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+      !S_ISREG(there.st_mode)) {
     return Error{Fault::invalid, "what has its name there is not a file", 0};
-  if (::ftruncate(out.get(), 0) != 0) return base::os_error("ftruncate", "");
-  return reader.copy_to(record, out);
+  }
+  // Whole or not at all: beside the file of that name first, and then in its place.
+  (void)::unlinkat(parent.get(), kPart, 0);
+  RETORT_TRY(const Fd out,
+             kernel::open_beneath(parent, kPart, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  auto written = reader.copy_to(record, out);
+  if (written && ::renameat(parent.get(), kPart, parent.get(), name.c_str()) != 0)
+    written = base::os_error("rename", base::printable(name));
+  if (!written) (void)::unlinkat(parent.get(), kPart, 0);
+  return written;
 }
 
 // The next entry; nothing at the end. An Error means that the bundle breaks off here.
@@ -81,7 +89,9 @@ std::vector<OutputFile> write_output_files(const Fd& collected, const Fd& folder
     auto entry = next_entry(collected, reader, folder);
     if (!entry) {
       files.push_back(
-          {.name = ".", .size = 0, .refused = "the collection broke off: " + entry.error().what});
+          {.name = ".",
+           .size = 0,
+           .refused = "the collection was cut off; run it again, or see retort doctor"});
       return files;
     }
     if (!*entry) return files;

@@ -15,6 +15,8 @@ namespace retort::keeper {
 
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kLargestFrame = 1024;
+// Files and folders that one cell's collector sends back.
+constexpr std::uint64_t kMostCollectedEntries = 10'000;
 
 enum class Kind : std::uint32_t {
   hello = 1,  // keeper: it serves

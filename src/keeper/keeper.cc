@@ -74,6 +74,14 @@ unsigned count_processors() {
   return online > 0 ? static_cast<unsigned>(online) : CPU_SETSIZE;
 }
 
+constexpr rlim_t kDescriptorsPerCell = 20;
+
+std::size_t most_cells() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMostCells;
+  return std::min<std::size_t>(kMostCells, limit.rlim_cur / kDescriptorsPerCell);
+}
+
 // A caller's soft limits are for its own programs; a cell has limits of its own, up to the hard
 // ones. But not the stack's, since "unlimited" there makes addresses less random, nor core's, whose
 // 0 is meant for us.
@@ -83,7 +91,7 @@ void raise_soft_limits() {
                               RLIMIT_DATA,
                               RLIMIT_FSIZE,
                               RLIMIT_LOCKS,
-                              RLIMIT_NOFILE,  // cells of one keeper need a dozen descriptors each
+                              RLIMIT_NOFILE,
                               RLIMIT_NPROC,
                               RLIMIT_RSS,
                               RLIMIT_RTTIME}) {
@@ -103,6 +111,7 @@ class Keeper {
   // ids allow.
   Status prepare(std::optional<unsigned> wanted) {
     raise_soft_limits();
+    most_cells_ = most_cells();
     RETORT_TRY(quarantine_, Quarantine::create(*loop_));
     RETORT_TRY(instance_, Instance::claim(wanted));
     RETORT_TRY(init_, open_init());
@@ -221,7 +230,7 @@ class Keeper {
           Fault::unsupported, "limits cannot be enforced: " + instance_->why_no_groups(), 0};
     }
     const std::size_t cells = cells_.size() + quarantine_->size();
-    if (cells >= kMostCells || (ids_.count != 0 && cells >= ids_.count / cell::kIdsPerCell)) {
+    if (cells >= most_cells_ || (ids_.count != 0 && cells >= ids_.count / cell::kIdsPerCell)) {
       return Error{Fault::exhausted,
                    "keeper: " + std::to_string(cells) + " cells are running or not yet gone",
                    0};
@@ -301,6 +310,7 @@ class Keeper {
   IdBlock ids_;
   Fd init_;
   unsigned processors_ = count_processors();
+  std::size_t most_cells_ = 0;
   std::uint32_t next_id_ = 0;
   std::uint64_t sequence_ = 0;
   std::unordered_set<unsigned> used_;

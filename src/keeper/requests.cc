@@ -21,6 +21,8 @@ Result<StartRequest> read_start(const StartFrame& frame, std::size_t descriptors
   if ((frame.add_ons & ~cell::kAllAddOns) != 0)
     return Error{Fault::invalid, "keeper: no such add-on", 0};
   RETORT_TRY(const auto limits, limits_of(frame));
+  if (frame.collect_bytes > limits.disk.bytes() || frame.collect_entries > kMostCollectedEntries)
+    return Error{Fault::invalid, "keeper: more is to be collected than may be", 0};
   return StartRequest{.id = frame.header.id,
                       .cell = {.limits = limits,
                                .add_ons = frame.add_ons,

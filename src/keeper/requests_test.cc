@@ -83,5 +83,18 @@ TEST(ReadRequest, IsAnErrorForWhatOnlyAKeeperSays) {
   EXPECT_FALSE(read_request({}, 0));
 }
 
+TEST(ReadRequest, RefusesToCollectMoreThanMayBe) {
+  StartFrame frame = good_start();
+  frame.collect = 1;
+  frame.collect_bytes = frame.disk_bytes;
+  frame.collect_entries = kMostCollectedEntries;
+  EXPECT_EQ(refused_id(frame), 0U);
+  frame.collect_bytes = frame.disk_bytes + 1;
+  EXPECT_EQ(refused_id(frame), 7U);
+  frame.collect_bytes = 0;
+  frame.collect_entries = kMostCollectedEntries + 1;
+  EXPECT_EQ(refused_id(frame), 7U);
+}
+
 }  // namespace
 }  // namespace retort::keeper

@@ -15,8 +15,9 @@ struct LandlockRules {
       writable;  // folders in which everything but device nodes can be made, written, moved
   std::vector<std::string>
       rewritable;  // folders whose files can be written, but not made or removed
-  std::vector<int> writable_descriptors;  // folders that are mounted nowhere, likewise
-  bool internet = false;                  // TCP sockets may be bound and connected (Landlock 4)
+  std::vector<int> writable_descriptors;       // folders that are mounted nowhere, likewise
+  std::vector<int> readable_descriptors = {};  // folders that can be read, likewise
+  bool internet = false;  // TCP sockets may be bound and connected (Landlock 4)
 };
 
 // The version that this kernel offers (landlock_create_ruleset(2)); an Error where it is absent or

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "kernel/files.h"
@@ -66,6 +67,12 @@ Status set_resource_limit(__rlimit_resource resource, std::uint64_t value) {
         "resource " + std::to_string(static_cast<int>(resource)) + " to " + std::to_string(value));
   }
   return {};
+}
+
+Status lower_resource_limit(__rlimit_resource resource, std::uint64_t value) {
+  rlimit now{};
+  if (::getrlimit(resource, &now) != 0) return os_error("getrlimit", "");
+  return set_resource_limit(resource, std::min<std::uint64_t>(value, now.rlim_max));
 }
 
 Status shed_favours() {

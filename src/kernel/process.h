@@ -40,6 +40,8 @@ Status close_descriptors_from(unsigned first);
 void reset_signals();
 
 Status set_resource_limit(__rlimit_resource resource, std::uint64_t value);
+// The same, but a hard limit that is already lower stays: only less can ever be had.
+Status lower_resource_limit(__rlimit_resource resource, std::uint64_t value);
 
 // What the caller of a privileged parent may have of the scheduler and the out-of-memory killer,
 // and a stranger may not: a nice value or an oom_score_adj below 0 becomes 0.

@@ -87,6 +87,7 @@ Result<Ended> run_until(const std::vector<std::string>& words, const std::string
   RETORT_TRY(const auto child, kernel::fork_child(0));
   if (child.pid == 0) {
     (void)kernel::die_with_parent();
+    kernel::reset_signals();
     std::vector<std::string> own = words;
     std::vector<char*> arguments;
     for (std::string& word : own) arguments.push_back(word.data());

@@ -250,7 +250,9 @@ Status Runner::prepare() {
   ::unsetenv("RETORT_SELFTEST_SECRET");
   if (keeper_->abilities().unenforceable != 0)
     return Error{
-        Fault::unsupported, "limits cannot be enforced here: " + keeper_->abilities().reason, 0};
+        Fault::unsupported,
+        "limits cannot be enforced here, so run it as root: " + keeper_->abilities().reason,
+        0};
   RETORT_TRY(services_, Services::open(canaries_.secret()));
   at_start_ = HostState::look(keeper_->pid(), keeper_->abilities().instance);
   return {};

@@ -91,6 +91,19 @@ TEST_F(CollectTest, FilesAndFoldersComeBack) {
   EXPECT_EQ(collected.folders, Words{"bare"});
 }
 
+TEST_F(CollectTest, TheWallTimeOfTheProgramIsNotTheCollectors) {
+  Limits limits = roomy_limits();
+  limits.memory = base::ByteSize::of_bytes(512U << 20U);
+  const std::string size = std::to_string(100U << 20U);
+  const auto wall_us = make({"file", "large", size}, limits).facts.wall_us;
+  // It will be over while the file is still being read, and long after the program has ended.
+  limits.wall_time = base::Duration(static_cast<base::Duration::rep>(wall_us + wall_us / 2));
+  const auto result =
+      run_probe({.args = {"make", "file", "large", size}, .limits = limits, .collect = true});
+  if (outcome_of(result) != "ok") GTEST_SKIP() << "the second run took longer than the first";
+  EXPECT_EQ(read_collected(result).files.at("large").size(), 100U << 20U);
+}
+
 TEST_F(CollectTest, OnlyRegularFilesWithOneNameComeBack) {
   const auto result =
       make({"file", "good", "1",        "symlink", "link",   "/etc/passwd", "symlink", "around",

@@ -1,9 +1,10 @@
 """retort run -o: the files that the program wrote, and nothing else, in that folder and nowhere else."""
 
 import os
+import subprocess
 
 import pytest
-from harness import HELLO, run, run_json
+from harness import HELLO, RETORT, environment, run, run_json
 
 pytestmark = pytest.mark.root
 
@@ -43,6 +44,21 @@ def test_an_input_that_was_renamed_or_changed_is_the_programs_file(python, sourc
     ended = run("-o", tmp_path / "out", program, source("a", "one"), source("c", "before!"), source("d", "same"))
     assert ended.code == 0, ended.err
     assert tree(tmp_path / "out") == {"b": b"one", "c": b"changed"}
+
+
+def test_low_limits_of_the_caller_do_not_cost_the_artefacts(source):
+    program = source(*HELLO["c"])
+    command = ["prlimit", "--cpu=45", "--nofile=1024", RETORT, "run", program]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "hello\n"), ended.stderr
+
+
+def test_a_file_is_put_there_whole_or_not_at_all(python, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").write_text("before")
+    assert run("-o", out, python("open('old', 'w').write('after')")).code == 0
+    assert tree(out) == {"old": b"after"}
 
 
 def test_a_program_that_failed_keeps_its_files(python, tmp_path):

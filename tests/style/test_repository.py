@@ -112,6 +112,13 @@ def test_privileged_programs_load_nothing(program):
         assert foreign not in symbols, f"{program} links {foreign}"
 
 
+def test_nothing_of_the_weakened_build_is_in_the_programs():
+    for program in ("retort", "retort-keeper", "retort-init"):
+        content = (BIN / program).read_bytes()
+        for word in (b"RETORT_WEAKEN", b"limit:memory", b"namespaces:none-within", b"filter:keys"):
+            assert word not in content, f"{program} has {word}"
+
+
 # What the four lowest layers hold that is not in the keeper: the client's side, retort-init and the collector (which
 # have no privilege on the host), the filter's compiler, probes, the verdict.
 NOT_IN_THE_KEEPER = {
