@@ -161,6 +161,7 @@ int selftest(const SelftestOptions& options) {
       print(result);
     }
   }
+  if (interrupts.caught() != 0) return kSignalBase + interrupts.caught();
   const auto left = (*runner)->left_at_end();
   if (options.json) {
     array leftovers;
