@@ -32,6 +32,7 @@
 #include "kernel/event_loop.h"
 #include "kernel/files.h"
 #include "kernel/mounts.h"
+#include "kernel/namespaces.h"
 #include "kernel/seccomp.h"
 #include "kernel/socket.h"
 
@@ -116,6 +117,7 @@ class Keeper {
     RETORT_TRY(instance_, Instance::claim(wanted));
     RETORT_TRY(init_, open_init());
     RETORT_TRY(ids_, acquire_ids(instance_->number()));
+    makes_devices_ = kernel::is_in_first_user_namespace() && !base::weakened("devices:own");
     RETORT_CHECK(make_template());
     if (ids_.count != 0) RETORT_CHECK(choose_first_id());
     return give_up_the_rest();
@@ -240,7 +242,7 @@ class Keeper {
                           .groups = instance_->groups(),
                           .init = init_,
                           .processors = processors_,
-                          .makes_devices = !ids_.own_namespace && !base::weakened("devices:own"),
+                          .makes_devices = makes_devices_,
                           .give_back = give_back_};
     auto cell = cell::Cell::start(host,
                                   "cell-" + std::to_string(++sequence_),
@@ -311,6 +313,7 @@ class Keeper {
   Fd init_;
   unsigned processors_ = count_processors();
   std::size_t most_cells_ = 0;
+  bool makes_devices_ = false;
   std::uint32_t next_id_ = 0;
   std::uint64_t sequence_ = 0;
   std::unordered_set<unsigned> used_;

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <sstream>
 
 #include "base/fd.h"
 #include "kernel/files.h"
@@ -30,6 +32,18 @@ std::string map_text(std::span<const IdRange> ranges) {
 }
 
 }  // namespace
+
+bool is_in_first_user_namespace() {
+  // user_namespaces(7): the first one maps every id to itself.
+  const auto map = read_small_file(AT_FDCWD, "/proc/self/uid_map");
+  if (!map) return false;
+  std::istringstream fields(*map);
+  std::uint64_t inside = 1;
+  std::uint64_t outside = 1;
+  std::uint64_t count = 0;
+  fields >> inside >> outside >> count;
+  return inside == 0 && outside == 0 && count == UINT32_MAX;
+}
 
 Status map_ids(pid_t child, std::span<const IdRange> users, std::span<const IdRange> groups) {
   const std::string folder = "/proc/" + std::to_string(child);

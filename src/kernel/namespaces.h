@@ -12,6 +12,10 @@ namespace retort::kernel {
 
 using base::Status;
 
+// Is this process in the user namespace that the host booted with? Only there can device nodes be
+// made. False where it cannot be told.
+bool is_in_first_user_namespace();
+
 struct IdRange {
   unsigned inside;   // first id as the namespace sees it
   unsigned outside;  // the same id as our own namespace sees it
