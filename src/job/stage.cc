@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/weaken.h"
+#include "cell/bundle.h"
 #include "kernel/files.h"
 
 namespace retort::job {
@@ -15,6 +16,14 @@ using base::Fd;
 namespace {
 
 constexpr std::size_t kMostAtOnce = 1U << 20U;
+
+// All the bytes that may be collected, with a header and the longest name for each entry, and as
+// much for what is refused.
+std::uint64_t most_collected(const keeper::Order& order) {
+  constexpr std::uint64_t kMostRefused = 1000;
+  constexpr std::uint64_t kRecord = sizeof(cell::RecordHeader) + 2 * cell::kLongestName;
+  return order.collect_bytes + (order.collect_entries + kMostRefused) * kRecord;
+}
 
 base::ByteSize kept_bytes(base::ByteSize limit) {
   return base::weakened("limit:output") ? base::ByteSize::of_bytes(limit.bytes() * 4) : limit;
@@ -89,7 +98,10 @@ void Stage::on_started(cell::Streams streams) {
 void Stage::on_collected() {
   const ssize_t count =
       ::splice(collecting_.get(), nullptr, collected_.get(), nullptr, kMostAtOnce, 0);
-  if (count > 0 || (count < 0 && errno == EINTR)) return;
+  if (count > 0) collected_bytes_ += static_cast<std::uint64_t>(count);
+  // The collector keeps to its bounds; that it does is not taken on trust.
+  if (count > 0 && collected_bytes_ <= most_collected(order_)) return;
+  if (count < 0 && errno == EINTR) return;
   loop_.forget(collecting_.get());
   collecting_.reset();
   (void)::lseek(collected_.get(), 0, SEEK_SET);

@@ -74,6 +74,7 @@ class Stage {
   OutputPump errors_;
   base::Fd collecting_;
   base::Fd collected_;
+  std::uint64_t collected_bytes_ = 0;
   std::optional<cell::Facts> facts_;
   int open_streams_ = 0;
   bool flooded_ = false;

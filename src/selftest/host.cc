@@ -16,7 +16,6 @@
 
 namespace retort::selftest {
 
-using base::Fd;
 using base::Result;
 using kernel::read_small_file;
 

@@ -11,8 +11,6 @@
 
 #include "attacks/calls.h"
 
-extern char** environ;
-
 namespace retort::attacks {
 namespace {
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -135,6 +136,38 @@ TEST_F(IsolationTest, InitHasNoCapabilityAndAFilterOfItsOwn) {
                                                 {"CapBnd", "0000000000000000"},
                                                 {"NoNewPrivs", "1"},
                                                 {"Seccomp_filters", "2"}}));
+}
+
+TEST_F(IsolationTest, TheCollectorHasNoCapabilityNoOtherStreamAndAFilterOfItsOwn) {
+  std::map<std::string, std::string> seen;
+  std::set<std::string> descriptors;
+  const std::string size = std::to_string(100U << 20U);
+  run_many({{.args = {"write-file", "large", size}, .collect = true}}, [&] {
+    for (const HostProcess& process : host_processes()) {
+      if (process.parent != keeper().pid()) continue;
+      const std::string folder = "/proc/" + std::to_string(process.pid);
+      const auto words = kernel::read_small_file(AT_FDCWD, folder + "/cmdline");
+      if (!words || words->find("collect") == std::string::npos) continue;
+      // Not before its last step, which is the filter.
+      if (status_of(process.pid, "Seccomp_filters") != "2") continue;
+      for (const char* key : {"CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp_filters"})
+        seen[key] = status_of(process.pid, key);
+      std::error_code gone;
+      for (const auto& entry : std::filesystem::directory_iterator(folder + "/fd", gone))
+        descriptors.insert(entry.path().filename());
+    }
+    return false;
+  });
+  if (seen.empty() || descriptors.empty())
+    GTEST_SKIP() << "it was gone before it could be looked at";
+  EXPECT_EQ(seen,
+            (std::map<std::string, std::string>{{"CapPrm", "0000000000000000"},
+                                                {"CapEff", "0000000000000000"},
+                                                {"CapBnd", "0000000000000000"},
+                                                {"NoNewPrivs", "1"},
+                                                {"Seccomp_filters", "2"}}));
+  EXPECT_TRUE(descriptors.contains("1"));
+  EXPECT_FALSE(descriptors.contains("2"));
 }
 
 // ---- What it sees of files. ----
