@@ -21,7 +21,8 @@ constexpr std::size_t kMostAtOnce = 1U << 20U;
 // much for what is refused.
 std::uint64_t most_collected(const keeper::Order& order) {
   constexpr std::uint64_t kMostRefused = 1000;
-  constexpr std::uint64_t kRecord = sizeof(cell::RecordHeader) + 2 * cell::kLongestName;
+  constexpr std::uint64_t kRecord =
+      sizeof(cell::RecordHeader) + std::uint64_t{2} * cell::kLongestName;
   return order.collect_bytes + (order.collect_entries + kMostRefused) * kRecord;
 }
 
