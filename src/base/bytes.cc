@@ -1,4 +1,4 @@
-// Bytes: UTF-8 by the table of RFC 3629 section 4, base64, and escapes.
+// Bytes: UTF-8 by the table of RFC 3629 section 4, and escapes.
 #include "base/bytes.h"
 
 #include <array>
@@ -44,24 +44,6 @@ bool is_utf8(std::string_view bytes) {
     bytes.remove_prefix(length);
   }
   return true;
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8U | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += k <= count ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
-    }
-  }
-  return text;
 }
 
 std::string printable(std::string_view bytes) {

@@ -1,4 +1,4 @@
-// Bytes: checks and encodings of byte strings that came from strangers.
+// Bytes: checks and escapes of byte strings that came from strangers.
 #pragma once
 
 #include <string>
@@ -9,9 +9,6 @@ namespace retort::base {
 // True when `bytes` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most
 // U+10FFFF).
 bool is_utf8(std::string_view bytes);
-
-// RFC 4648 section 4, with padding.
-std::string base64(std::string_view bytes);
 
 // `bytes` fit for a terminal or a log line: control characters and everything that is not
 // well-formed UTF-8 become \xNN, a backslash becomes \\.

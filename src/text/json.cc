@@ -12,6 +12,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 
 #include "base/bytes.h"
+#include "text/encodings.h"
 
 namespace retort::text {
 
@@ -191,7 +192,7 @@ void put_bytes(json::object& object, std::string_view key, std::string_view byte
     object[name] = json::string_view(bytes.data(), bytes.size());
     return;
   }
-  object[name] = base::base64(bytes);
+  object[name] = base64(bytes);
   object[std::string(key) + "_encoding"] = "base64";
 }
 

@@ -12,7 +12,7 @@ BIN = Path(os.environ.get("RETORT_BIN", ROOT / "build/dev/bin"))
 LAYERS = re.search(r"set\(RETORT_LAYERS ([a-z ]+)\)", (ROOT / "cmake/layers.cmake").read_text()).group(1).split()
 
 # The only place that may include each third party (DESIGN: one folder each).
-THIRD_PARTIES = {"boost/": "src/text", "toml++": "src/text", "CLI/": "src/cli", "seccomp.h": "src/cell"}
+THIRD_PARTIES = {"boost/": "src/text", "toml++": "src/text", "openssl/": "src/text", "CLI/": "src/cli", "seccomp.h": "src/cell"}
 
 
 def sources(*folders):
@@ -108,7 +108,7 @@ def test_privileged_programs_load_nothing(program):
     output = subprocess.run(["readelf", "-d", BIN / program], capture_output=True, text=True, check=True).stdout
     assert "NEEDED" not in output
     symbols = subprocess.run(["nm", "-C", BIN / program], capture_output=True, text=True, check=True).stdout
-    for foreign in ("boost::", "toml::", "CLI::", "seccomp_rule_add"):
+    for foreign in ("boost::", "toml::", "CLI::", "seccomp_rule_add", "EVP_", "sqlite3_"):
         assert foreign not in symbols, f"{program} links {foreign}"
 
 
