@@ -9,7 +9,7 @@
 namespace retort::cell {
 namespace {
 
-constexpr std::array<std::string_view, 14> kNames = {"ok",
+constexpr std::array<std::string_view, 15> kNames = {"ok",
                                                      "compile_error",
                                                      "nonzero_exit",
                                                      "signaled",
@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 14> kNames = {"ok",
                                                      "process_limit",
                                                      "start_error",
                                                      "wrong_answer",
+                                                     "check_error",
                                                      "cancelled",
                                                      "internal_error"};
 

@@ -24,6 +24,7 @@ enum class Outcome : std::uint8_t {
   process_limit,
   start_error,
   wrong_answer,
+  check_error,  // the client's own checker or interactor failed
   cancelled,
   internal_error,
 };

@@ -72,10 +72,10 @@ BenchCase language_case(const runtime::Catalogue& catalogue,
 job::Submission submission_of(const BenchCase& bench_case, const Workbench& bench) {
   job::Submission submission;
   const runtime::Manifest& manifest = bench_case.manifest;
-  submission.runtime = &manifest;
-  submission.files = {bench_case.source};
-  submission.run_limits = manifest.run.limits;
-  submission.compile_limits =
+  submission.program.runtime = &manifest;
+  submission.program.files = {bench_case.source};
+  submission.program.run_limits = manifest.run.limits;
+  submission.program.compile_limits =
       manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
   submission.allow_unenforced = bench.keeper->abilities().unenforceable;
   return submission;

@@ -122,9 +122,9 @@ Result<job::StageResult> run_cell(Workbench& bench) {
   manifest.id = "doctor";
   manifest.run.command = {"/usr/bin/true"};
   job::Submission submission;
-  submission.runtime = &manifest;
-  submission.files = {{.name = "none", .content = ""}};
-  submission.run_limits = manifest.run.limits;
+  submission.program.runtime = &manifest;
+  submission.program.files = {{.name = "none", .content = ""}};
+  submission.program.run_limits = manifest.run.limits;
   submission.allow_unenforced = UINT32_MAX;
   RETORT_TRY(auto result, bench.run(std::move(submission)));
   if (result.stages.empty()) return Error{Fault::internal, result.message, 0};

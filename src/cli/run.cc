@@ -205,23 +205,24 @@ struct Prepared {
 Result<Prepared> prepare(const RunOptions& options, const runtime::Catalogue& catalogue) {
   Prepared prepared;
   job::Submission& submission = prepared.submission;
-  RETORT_TRY(submission.files, read_sources(options.files));
-  RETORT_TRY(prepared.entry, choose_runtime(catalogue, options, submission.files));
+  RETORT_TRY(submission.program.files, read_sources(options.files));
+  RETORT_TRY(prepared.entry, choose_runtime(catalogue, options, submission.program.files));
   const runtime::Manifest& manifest = prepared.entry->manifest;
   if (!prepared.entry->is_available()) return prepared.entry->refusal();
   std::error_code error;
   const bool from_folder = fs::is_directory(options.files.front(), error);
-  RETORT_CHECK(put_main_first(submission.files, manifest, from_folder));
-  submission.runtime = &manifest;
-  submission.args = options.args;
-  submission.run_limits = manifest.run.limits;
-  RETORT_CHECK(apply_limits(submission.run_limits, options.limits, "--limit"));
-  submission.compile_limits =
+  RETORT_CHECK(put_main_first(submission.program.files, manifest, from_folder));
+  submission.program.runtime = &manifest;
+  submission.program.args = options.args;
+  submission.program.run_limits = manifest.run.limits;
+  RETORT_CHECK(apply_limits(submission.program.run_limits, options.limits, "--limit"));
+  submission.program.compile_limits =
       manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
-  RETORT_CHECK(apply_limits(submission.compile_limits, options.compile_limits, "--compile-limit"));
+  RETORT_CHECK(
+      apply_limits(submission.program.compile_limits, options.compile_limits, "--compile-limit"));
   RETORT_TRY(submission.allow_unenforced, parse_unenforced(options.allow_unenforced));
-  submission.collect_files = !options.output_folder.empty();
-  if (submission.collect_files) {
+  if (!options.output_folder.empty()) {
+    submission.collect = {"."};
     RETORT_CHECK(kernel::make_directory(AT_FDCWD, options.output_folder, 0777));
     RETORT_TRY(prepared.output_folder,
                kernel::open_at(AT_FDCWD, options.output_folder, O_PATH | O_DIRECTORY));
@@ -283,20 +284,20 @@ Result<int> run_prepared(const RunOptions& options, Prepared prepared) {
   }
   bool has_told_diagnostics = false;
   if (!options.json) {
-    prepared.submission.on_compiled = [&](const job::StageResult& stage) {
+    prepared.submission.on_stage = [&](const job::StageResult& stage) {
+      if (stage.verdict.outcome != cell::Outcome::ok) return;
       tell_diagnostics(stage.stderr_text.bytes, signals);
       has_told_diagnostics = true;
     };
   }
 
   std::optional<Result<job::JobResult>> ended;
-  job::Job job(*bench.loop,
-               *bench.keeper,
-               std::move(prepared.submission),
-               [&](Result<job::JobResult> result) {
-                 ended.emplace(std::move(result));
-                 bench.loop->stop();
-               });
+  const job::Means means{.loop = *bench.loop, .keeper = *bench.keeper};
+  job::Job job(means, std::move(prepared.submission), [&](Result<job::JobResult> result) {
+    ended.emplace(std::move(result));
+    bench.loop->stop();
+  });
+  job.start();
   int caught = 0;
   RETORT_CHECK(bench.loop->watch(signals.get(), EPOLLIN, [&](auto) {
     caught = take_signal(signals);

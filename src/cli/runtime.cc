@@ -101,16 +101,16 @@ std::string version_or_nothing(Result<Workbench>& bench, const runtime::Catalogu
 Result<job::Submission> submission_of(const runtime::Manifest& manifest,
                                       const runtime::Sample& sample) {
   job::Submission submission;
-  submission.runtime = &manifest;
+  submission.program.runtime = &manifest;
   for (const std::string& file : sample.files) {
     RETORT_TRY(std::string name, runtime::submitted_name(sample, file));
     RETORT_TRY(std::string content,
                kernel::read_small_file(AT_FDCWD, manifest.folder + "/" + file, kLargestSample));
-    submission.files.push_back({.name = std::move(name), .content = std::move(content)});
+    submission.program.files.push_back({.name = std::move(name), .content = std::move(content)});
   }
-  submission.args = sample.args;
-  submission.run_limits = manifest.run.limits;
-  submission.compile_limits =
+  submission.program.args = sample.args;
+  submission.program.run_limits = manifest.run.limits;
+  submission.program.compile_limits =
       manifest.compile ? manifest.compile->stage.limits : cell::compile_defaults();
   submission.streams.stdin_text = sample.stdin_text;
   return submission;

@@ -22,10 +22,12 @@ Result<Workbench> Workbench::open(int interrupt) {
 
 Result<job::JobResult> Workbench::run(job::Submission submission) {
   std::optional<Result<job::JobResult>> result;
-  job::Job job(*loop, *keeper, std::move(submission), [&](Result<job::JobResult> ended) {
+  const job::Means means{.loop = *loop, .keeper = *keeper};
+  job::Job job(means, std::move(submission), [&](Result<job::JobResult> ended) {
     result.emplace(std::move(ended));
     loop->stop();
   });
+  job.start();
   if (interrupt >= 0) {
     RETORT_CHECK(loop->watch(interrupt, EPOLLIN, [&](auto) {
       loop->forget(interrupt);  // it stays readable
@@ -56,9 +58,9 @@ Result<std::string> find_version(Workbench& bench, const runtime::Manifest& mani
   asker.run = manifest.run;
   asker.run.command = manifest.version_command;
   job::Submission submission;
-  submission.runtime = &asker;
-  submission.files = {{.name = "none", .content = ""}};
-  submission.run_limits = asker.run.limits;
+  submission.program.runtime = &asker;
+  submission.program.files = {{.name = "none", .content = ""}};
+  submission.program.run_limits = asker.run.limits;
   submission.allow_unenforced = UINT32_MAX;
   RETORT_TRY(const auto result, bench.run(std::move(submission)));
   if (result.outcome != cell::Outcome::ok) {

@@ -1,239 +1,154 @@
-// Job: the order of stages, and what goes from one to the next.
+// Job: the order of builds, runs and tests.
 #include "job/job.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <map>
-#include <set>
+#include <utility>
 
-#include "base/bytes.h"
 #include "base/clock.h"
-#include "cell/bundle.h"
-#include "keeper/frames.h"
-#include "kernel/files.h"
-#include "runtime/command.h"
 
 namespace retort::job {
 
-using base::Error;
+using base::ByteSize;
 using base::Fault;
 using base::Fd;
 using base::Result;
 using base::Status;
+using cell::Outcome;
 
 namespace {
 
-// What every program finds; a manifest adds to it.
-const std::map<std::string, std::string> kVariables = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
-                                                       {"HOME", "/box"},
-                                                       {"LANG", "C.UTF-8"},
-                                                       {"TMPDIR", "/tmp"}};
-
-// None of these names lies in what is a file itself.
-Status check_folders(const std::set<std::string>& files) {
-  for (const std::string& name : files) {
-    for (std::size_t slash = name.find('/'); slash != std::string::npos;
-         slash = name.find('/', slash + 1)) {
-      if (files.contains(name.substr(0, slash))) {
-        return Error{Fault::invalid, base::printable(name) + " lies in what is a file itself", 0};
-      }
-    }
-  }
-  return {};
-}
-
-// No two files of one name, and none that another needs as its folder.
-Status check_names(const std::vector<SourceFile>& files) {
-  if (files.empty()) return Error{Fault::invalid, "there is no file to run", 0};
-  std::set<std::string> names;
-  for (const SourceFile& file : files) {
-    RETORT_CHECK(runtime::validate_file_name(file.name));
-    if (!names.insert(file.name).second) {
-      return Error{Fault::invalid, "two files are named " + base::printable(file.name), 0};
-    }
-  }
-  return check_folders(names);
-}
-
-Error lost_artefacts() {
-  return {Fault::internal,
-          "what the compiler made could not be collected; run it again, or see retort doctor",
-          0};
-}
-
-struct Artefacts {
-  std::set<std::string> files;
-  std::set<std::string> folders;  // empty ones
-};
-
-// The files and folders of a collected bundle, into another one. Returns their names.
-Result<Artefacts> copy_artefacts(const Fd& collected, const Fd& out, cell::BundleWriter& writer) {
-  if (::lseek(collected.get(), 0, SEEK_SET) != 0) return base::os_error("lseek", "");
-  cell::BundleReader reader(collected);
-  Artefacts names;
-  for (;;) {
-    const auto next = reader.next();
-    if (!next) return lost_artefacts();
-    const cell::RecordStart& record = *next;
-    switch (record.kind) {
-      case cell::Record::end:
-        return names;
-      case cell::Record::file:
-        names.files.insert(record.name);
-        RETORT_CHECK(writer.begin(cell::Record::file, record.name, record.size, record.mode));
-        RETORT_CHECK(reader.copy_to(record, out));
-        break;
-      case cell::Record::directory:
-        names.folders.insert(record.name);
-        RETORT_CHECK(writer.add(cell::Record::directory, record.name, ""));
-        break;
-      case cell::Record::refused: {
-        RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
-        return Error{Fault::invalid,
-                     "the compiler's output " + base::printable(record.name) +
-                         " was not taken: " + base::printable(why),
-                     0};
-      }
-      default:
-        return Error{Fault::internal, "a collected bundle with a foreign record", 0};
-    }
-  }
+std::uint64_t build_memory(const Program& program) {
+  const bool is_built = program.runtime->compile.has_value() || !program.archive.empty();
+  return is_built ? program.compile_limits.memory.bytes() : 0;
 }
 
 }  // namespace
 
-Job::Job(kernel::EventLoop& loop, keeper::Client& client, Submission submission, Done done)
-    : loop_(loop),
-      client_(client),
+ByteSize memory_of(const Submission& submission) {
+  std::uint64_t most =
+      std::max(build_memory(submission.program), submission.program.run_limits.memory.bytes());
+  if (!submission.tests) return ByteSize::of_bytes(most);
+  if (const auto& checker = submission.tests->check.program) {
+    most = std::max({most, build_memory(*checker), checker->run_limits.memory.bytes()});
+  }
+  if (const auto& interactor = submission.tests->interactor) {
+    const auto both =
+        submission.program.run_limits.memory.bytes() + interactor->run_limits.memory.bytes();
+    most = std::max({most, build_memory(*interactor), both});
+  }
+  return ByteSize::of_bytes(most);
+}
+
+Job::Job(const Means& means, Submission submission, Done done, TakeSeat take_seat)
+    : means_(means),
       submission_(std::move(submission)),
       done_(std::move(done)),
+      take_seat_(std::move(take_seat)),
       started_at_(base::monotonic_now()) {
-  result_.has_own_ids = !client_.abilities().single_id;
-  Status begun = check_names(submission_.files);
-  if (begun) begun = submission_.runtime->compile ? compile() : run(nullptr);
-  if (!begun) finish(begun.error());
+  result_.has_own_ids = !means_.keeper.abilities().single_id;
+}
+
+void Job::start() {
+  build(
+      std::move(submission_.program), "", [this](Built built) { after_program(std::move(built)); });
 }
 
 void Job::cancel() {
   cancelled_ = true;
+  if (build_) build_->cancel();
   if (stage_) stage_->cancel();
-}
-
-Result<std::vector<std::string>> Job::command_for(const runtime::StageSpec& stage,
-                                                  bool is_run) const {
-  runtime::CommandInputs inputs{
-      .main_file = submission_.files.front().name,
-      .files = {},
-      .extensions = submission_.runtime->extensions,
-      .args = submission_.args,
-      .memory = (is_run ? submission_.run_limits : submission_.compile_limits).memory};
-  for (const SourceFile& file : submission_.files) inputs.files.push_back(file.name);
-  return runtime::expand_command(
-      stage.command, is_run ? runtime::StageKind::run : runtime::StageKind::compile, inputs);
-}
-
-Result<Fd> Job::make_bundle(const runtime::StageSpec& stage,
-                            const std::vector<std::string>& command,
-                            const std::vector<std::string>& wanted,
-                            const Fd* artefacts) const {
-  RETORT_TRY(Fd memory, kernel::make_memory_file("bundle"));
-  cell::BundleWriter writer(memory);
-  for (const std::string& word : command)
-    RETORT_CHECK(writer.add(cell::Record::argument, "", word));
-  auto variables = kVariables;
-  for (const auto& [name, value] : stage.env) variables[name] = value;
-  for (const auto& [name, value] : variables) {
-    RETORT_CHECK(writer.add(cell::Record::variable, "", name + "=" + value));
-  }
-  Artefacts taken;
-  if (artefacts != nullptr) {
-    RETORT_TRY(taken, copy_artefacts(*artefacts, memory, writer));
-  }
-  std::set<std::string> names = taken.files;
-  for (const SourceFile& file : submission_.files) {
-    if (!names.insert(file.name).second) continue;  // the compiler's wins
-    if (taken.folders.contains(file.name))
-      return Error{
-          Fault::invalid, base::printable(file.name) + " is a folder of the compiler's", 0};
-    RETORT_CHECK(
-        writer.add(cell::Record::file, file.name, file.content, file.executable ? 0755 : 0644));
-  }
-  RETORT_CHECK(check_folders(names));
-  for (const std::string& name : wanted) RETORT_CHECK(writer.add(cell::Record::collect, name, ""));
-  RETORT_CHECK(writer.end());
-  RETORT_CHECK(kernel::seal(memory));
-  return memory;
-}
-
-Status Job::compile() {
-  const runtime::Compile& compile = *submission_.runtime->compile;
-  RETORT_TRY(const auto command, command_for(compile.stage, false));
-  RETORT_TRY(const Fd bundle, make_bundle(compile.stage, command, compile.artefacts, nullptr));
-  const keeper::Order order{.limits = submission_.compile_limits,
-                            .add_ons = compile.stage.add_ons,
-                            .allow_unenforced = submission_.allow_unenforced,
-                            .collect = true,
-                            .collect_bytes = submission_.compile_limits.disk.bytes(),
-                            .collect_entries = keeper::kMostCollectedEntries};
-  stage_ = std::make_unique<Stage>(
-      loop_, client_, "compile", order, bundle, StageStreams{}, [this](auto result) {
-        on_compiled(std::move(result));
-      });
-  return {};
-}
-
-void Job::on_compiled(Result<StageResult> result) {
-  if (!result) return finish(result.error());
-  using cell::Outcome;
-  cell::Verdict& verdict = result->verdict;
-  if (verdict.outcome == Outcome::nonzero_exit || verdict.outcome == Outcome::signaled) {
-    verdict.outcome = Outcome::compile_error;
-  }
-  // A flood of diagnostics is cut, flagged, and no reason to refuse a program that compiled.
-  if (verdict.outcome == Outcome::output_limit && verdict.exit_code == 0)
-    verdict.outcome = Outcome::ok;
-  if (verdict.outcome == Outcome::output_limit) verdict.outcome = Outcome::compile_error;
-  const bool ok = verdict.outcome == Outcome::ok;
-  result_.outcome = verdict.outcome;
-  if (!ok) result_.message = "compile: " + verdict.message;
-  const Fd collected = std::move(result->collected);
-  result_.stages.push_back(*std::move(result));
-  if (!ok || cancelled_) {
-    if (cancelled_) result_.outcome = Outcome::cancelled;
-    return finish(std::move(result_));
-  }
-  if (submission_.on_compiled) submission_.on_compiled(result_.stages.back());
-  if (result_.stages.back().facts.collection_lost) return finish(lost_artefacts());
-  if (auto started = run(&collected); !started) {
-    if (started.error().fault != Fault::invalid) return finish(started.error());
-    result_.outcome = Outcome::compile_error;
-    result_.message = "compile: " + started.error().what;
-    result_.stages.back().verdict.outcome = Outcome::compile_error;
-    result_.stages.back().verdict.message = started.error().what;
-    finish(std::move(result_));
+  for (const Running& running : running_) {
+    if (running.run) running.run->cancel();
   }
 }
 
-Status Job::run(const Fd* artefacts) {
-  const runtime::StageSpec& stage = submission_.runtime->run;
-  RETORT_TRY(const auto command, command_for(stage, true));
-  const std::vector<std::string> wanted =
-      submission_.collect_files ? std::vector<std::string>{"."} : std::vector<std::string>{};
-  RETORT_TRY(const Fd bundle, make_bundle(stage, command, wanted, artefacts));
-  const keeper::Order order{.limits = submission_.run_limits,
-                            .add_ons = stage.add_ons,
-                            .allow_unenforced = submission_.allow_unenforced,
-                            .collect = submission_.collect_files,
-                            .collect_bytes = submission_.run_limits.disk.bytes(),
-                            .collect_entries = keeper::kMostCollectedEntries};
-  // The finished stage, if there is one, is still on the stack: it goes when the next one has
-  // begun.
-  auto next = std::make_unique<Stage>(
-      loop_, client_, "run", order, bundle, submission_.streams, [this](auto result) {
-        on_run(std::move(result));
-      });
-  stage_.swap(next);
+void Job::build(Program program, std::string suffix, std::function<void(Built)> next) {
+  const bool is_program = suffix.empty();
+  // The finished one, if there is one, is still on the stack until this one has begun.
+  auto before = std::exchange(
+      build_,
+      std::make_unique<Build>(means_,
+                              std::move(program),
+                              Build::Settings{.suffix = std::move(suffix),
+                                              .allow_unenforced = submission_.allow_unenforced,
+                                              .cache_scope = submission_.cache_scope},
+                              submission_.on_stage,
+                              [this, is_program, next = std::move(next)](auto result) {
+                                on_built(std::move(result), is_program, next);
+                              }));
+  build_->start();
+}
+
+void Job::on_built(Result<BuildResult> result,
+                   bool is_program,
+                   const std::function<void(Built)>& next) {
+  if (!result) return finish(std::move(result).error());
+  for (StageResult& stage : result->stages) {
+    if (is_program && stage.is_cached) result_.is_cached = true;
+    result_.stages.push_back(std::move(stage));
+  }
+  result_.outcome = cancelled_ ? Outcome::cancelled : result->outcome;
+  result_.message = std::move(result->message);
+  if (result->built && !cancelled_) {
+    // It is on the stack, in the build that it may replace.
+    const auto go_on = next;
+    return go_on(*std::move(result->built));
+  }
+  // A checker that cannot be built is no fault of the program.
+  if (!is_program && !cancelled_) result_.outcome = Outcome::check_error;
+  finish(std::move(result_));
+}
+
+void Job::after_program(Built built) {
+  programs_.program = std::move(built);
+  if (!submission_.tests) {
+    if (const auto begun = run(); !begun) finish(begun.error());
+    return;
+  }
+  if (submission_.tests->check.program) {
+    return build(*std::move(submission_.tests->check.program), "_checker", [this](Built checker) {
+      programs_.checker = std::move(checker);
+      after_checker();
+    });
+  }
+  after_checker();
+}
+
+void Job::after_checker() {
+  if (!submission_.tests->interactor) return after_interactor();
+  build(*std::move(submission_.tests->interactor), "_interactor", [this](Built interactor) {
+    programs_.interactor = std::move(interactor);
+    after_interactor();
+  });
+}
+
+void Job::after_interactor() {
+  result_.has_tests = true;
+  result_.tests.resize(submission_.tests->cases.size());
+  running_.resize(result_.tests.size());
+  begin_tests();
+}
+
+Status Job::run() {
+  const Built& built = programs_.program;
+  const runtime::StageSpec& spec = built.program.runtime->run;
+  Contents contents;
+  RETORT_TRY(contents.command, command_for(built, spec, true, built.program.args));
+  contents.env = spec.env;
+  for (const auto& [name, value] : built.program.env) contents.env[name] = value;
+  contents.wanted = submission_.collect;
+  RETORT_TRY(const Fd bundle, make_bundle(built, contents));
+  const keeper::Order order = order_for(built.program.run_limits,
+                                        spec.add_ons,
+                                        submission_.allow_unenforced,
+                                        !submission_.collect.empty());
+  stage_ = std::make_unique<Stage>(means_.loop,
+                                   means_.keeper,
+                                   "run",
+                                   order,
+                                   bundle,
+                                   std::move(submission_.streams),
+                                   [this](auto result) { on_run(std::move(result)); });
   return {};
 }
 
@@ -243,6 +158,92 @@ void Job::on_run(Result<StageResult> result) {
   result_.message = result->verdict.message;
   result_.files = std::move(result->collected);
   result_.stages.push_back(*std::move(result));
+  finish(std::move(result_));
+}
+
+// As many as are wanted side by side and have a seat; the first has the job's own.
+void Job::begin_tests() {
+  const TestSet& set = *submission_.tests;
+  while (next_test_ < set.cases.size() && tests_running_ < std::max(1U, set.parallel)) {
+    if (cancelled_ || failed_ || (has_failed_test_ && set.stop_early)) break;
+    std::optional<Scheduler::Seat> seat;
+    if (seated_test_) {
+      if (take_seat_) seat = take_seat_();
+      if (!seat) break;
+    } else {
+      seated_test_ = next_test_;
+    }
+    begin_test(next_test_++, std::move(seat));
+  }
+  if (tests_running_ == 0) finish_tests();
+}
+
+void Job::begin_test(std::size_t index, std::optional<Scheduler::Seat> seat) {
+  ++tests_running_;
+  Running& running = running_.at(index);
+  running.seat = std::move(seat);
+  running.run =
+      std::make_unique<TestRun>(means_,
+                                programs_,
+                                *submission_.tests,
+                                submission_.tests->cases.at(index),
+                                submission_.allow_unenforced,
+                                [this, index](auto result) { on_test(index, std::move(result)); });
+  if (const auto begun = running.run->start(); !begun) {
+    --tests_running_;
+    running.run.reset();
+    fail_tests(begun.error());
+  }
+}
+
+// A test that did not take place: so the job did not.
+void Job::fail_tests(base::Error error) {
+  if (failed_) return;
+  failed_ = std::move(error);
+  for (const Running& other : running_) {
+    if (other.run) other.run->cancel();
+  }
+}
+
+void Job::on_test(std::size_t index, Result<TestResult> result) {
+  --tests_running_;
+  Running& running = running_.at(index);
+  ended_.clear();
+  ended_.push_back(std::move(running.run));
+  running.seat.reset();
+  if (seated_test_ == index) seated_test_.reset();
+  if (result) {
+    has_failed_test_ = has_failed_test_ || result->outcome != Outcome::ok;
+    result_.tests.at(index) = *std::move(result);
+    if (submission_.on_test) submission_.on_test(index, result_.tests.at(index));
+  } else {
+    fail_tests(std::move(result).error());
+  }
+  begin_tests();
+}
+
+// The job ends as its first test in order that did not end well.
+void Job::finish_tests() {
+  if (!done_) return;
+  if (failed_) return finish(*std::move(failed_));
+  for (std::size_t index = 0; index < result_.tests.size(); ++index) {
+    TestResult& test = result_.tests[index];
+    if (index < next_test_) continue;
+    test.name = submission_.tests->cases[index].name;
+    test.is_skipped = true;
+  }
+  result_.outcome = Outcome::ok;
+  const auto bad = std::ranges::find_if(result_.tests, [](const TestResult& test) {
+    return !test.is_skipped && test.outcome != Outcome::ok;
+  });
+  if (bad != result_.tests.end()) {
+    result_.outcome = bad->outcome;
+    result_.message =
+        "test " +
+        (bad->name.empty() ? std::to_string(bad - result_.tests.begin() + 1) : bad->name) + ": " +
+        bad->message;
+  }
+  if (cancelled_) result_.outcome = Outcome::cancelled;
   finish(std::move(result_));
 }
 

@@ -1,4 +1,5 @@
-// Job: one submission and how it ended. Compile, then run, each in a cell of its own.
+// Job: one submission and how it ended. Build, then run, or run each test; every stage in a cell of
+// its own.
 #pragma once
 
 #include <cstdint>
@@ -10,79 +11,91 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cell/limits.h"
+#include "cell/verdict.h"
+#include "job/build.h"
+#include "job/scheduler.h"
 #include "job/stage.h"
-#include "keeper/client.h"
-#include "kernel/event_loop.h"
-#include "runtime/manifest.h"
+#include "job/submission.h"
+#include "job/test_run.h"
 
 namespace retort::job {
-
-struct SourceFile {
-  std::string name;  // relative, as validate_file_name wants it
-  std::string content;
-  bool executable = false;
-};
-
-struct Submission {
-  const runtime::Manifest* runtime = nullptr;
-  std::vector<SourceFile> files;  // the first is the main file
-  std::vector<std::string> args;
-  cell::Limits compile_limits;
-  cell::Limits run_limits;
-  std::uint32_t allow_unenforced = 0;
-  bool collect_files = false;  // what the run stage wrote
-  StageStreams streams;        // of the run stage; compilers are captured
-  // Told of a compile stage that succeeded, before the run stage begins.
-  std::function<void(const StageResult&)> on_compiled;
-};
 
 struct JobResult {
   cell::Outcome outcome = cell::Outcome::internal_error;
   std::string message;
   std::vector<StageResult> stages;
+  std::vector<TestResult> tests;  // in the order of the submission
+  bool has_tests = false;
+  bool is_cached = false;   // the program was not compiled, but found
   bool has_own_ids = true;  // cells have user ids that nobody else has
+  base::Duration queued{};  // before it began; whoever queued it says so
   base::Duration total{};   // from start to here
   // What the run stage wrote and was collected, as a bundle; see output_files.h.
   base::Fd files;
 };
 
+// The memory that a submission's cells may use at one time.
+base::ByteSize memory_of(const Submission& submission);
+
 class Job {
  public:
   using Done = std::function<void(base::Result<JobResult>)>;
 
-  // Starts at once. An Error means that the job did not take place: a bad file name, a limit that
-  // cannot be enforced, a keeper that died. `done` is called once, from the loop, or by the
-  // constructor itself when it is wrong at once.
-  Job(kernel::EventLoop& loop, keeper::Client& client, Submission submission, Done done);
+  // Seats for tests side by side, beyond the one that the caller holds.
+  using TakeSeat = std::function<std::optional<Scheduler::Seat>()>;
+
+  // An Error means that the job did not take place: a bad file name, a limit that cannot be
+  // enforced, a keeper that died. `done` is called once, from the loop, or by `start` itself when
+  // it is wrong at once. The job must live until then.
+  Job(const Means& means, Submission submission, Done done, TakeSeat take_seat = nullptr);
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
+  void start();
   // Ends it; `done` follows with the outcome `cancelled`.
   void cancel();
   [[nodiscard]] const Submission& submission() const { return submission_; }
 
  private:
-  base::Status compile();
-  base::Status run(const base::Fd* artefacts);
-  base::Result<base::Fd> make_bundle(const runtime::StageSpec& stage,
-                                     const std::vector<std::string>& command,
-                                     const std::vector<std::string>& wanted,
-                                     const base::Fd* artefacts) const;
-  base::Result<std::vector<std::string>> command_for(const runtime::StageSpec& stage,
-                                                     bool is_run) const;
-  void on_compiled(base::Result<StageResult> result);
+  // A test under way, and the seat it has beyond the job's own.
+  struct Running {
+    std::unique_ptr<TestRun> run;
+    std::optional<Scheduler::Seat> seat;
+  };
+
+  void build(Program program, std::string suffix, std::function<void(Built)> next);
+  void on_built(base::Result<BuildResult> result,
+                bool is_program,
+                const std::function<void(Built)>& next);
+  void after_program(Built built);
+  void after_checker();
+  void after_interactor();
+  base::Status run();
   void on_run(base::Result<StageResult> result);
+  void begin_tests();
+  void begin_test(std::size_t index, std::optional<Scheduler::Seat> seat);
+  void fail_tests(base::Error error);
+  void on_test(std::size_t index, base::Result<TestResult> result);
+  void finish_tests();
   void finish(base::Result<JobResult> result);
 
-  kernel::EventLoop& loop_;
-  keeper::Client& client_;
+  Means means_;
   Submission submission_;
   Done done_;
+  TakeSeat take_seat_;
   base::Duration started_at_;
   bool cancelled_ = false;
   JobResult result_;
+  TestPrograms programs_;
+  std::unique_ptr<Build> build_;
   std::unique_ptr<Stage> stage_;
+  std::vector<Running> running_;                 // by test
+  std::vector<std::unique_ptr<TestRun>> ended_;  // still on the stack
+  std::size_t next_test_ = 0;
+  std::size_t tests_running_ = 0;
+  std::optional<std::size_t> seated_test_;  // which test has the job's own seat
+  bool has_failed_test_ = false;
+  std::optional<base::Error> failed_;
 };
 
 }  // namespace retort::job

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "kernel/files.h"
 
@@ -39,8 +40,11 @@ bool is_regular(int descriptor) {
 
 }  // namespace
 
-InputPump::InputPump(kernel::EventLoop& loop, std::string text, int source)
-    : loop_(loop), waiting_(std::move(text)), source_(source) {}
+InputPump::InputPump(kernel::EventLoop& loop,
+                     std::string text,
+                     int source,
+                     std::function<void()> at_end)
+    : loop_(loop), waiting_(std::move(text)), source_(source), at_end_(std::move(at_end)) {}
 
 void InputPump::start(Fd program_stdin) {
   program_ = std::move(program_stdin);
@@ -62,6 +66,7 @@ void InputPump::stop() {
   source_ = -1;
   if (program_.is_open()) loop_.forget(program_.get());
   program_.reset();
+  if (at_end_) std::exchange(at_end_, nullptr)();
 }
 
 // Watches for the one thing that is missing: bytes, or room for them.
@@ -235,7 +240,16 @@ bool OutputPump::is_flood() const {
 void OutputPump::finish() {
   loop_.forget(program_.get());
   program_.reset();
+  own_sink_.reset();
   if (at_end_) std::exchange(at_end_, nullptr)();
+}
+
+void OutputPump::Text::shorten(std::uint64_t most) {
+  if (bytes.size() <= most) return;
+  const std::uint64_t tail = std::min(most / 2, bytes.size() - head_bytes);
+  const std::uint64_t head = std::min(most - tail, head_bytes);
+  bytes = bytes.substr(0, head) + bytes.substr(bytes.size() - tail);
+  head_bytes = head;
 }
 
 OutputPump::Text OutputPump::take_text() {

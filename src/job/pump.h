@@ -18,7 +18,11 @@ class InputPump {
  public:
   // `source` is -1 for none; it stays the caller's, and is left as it was (no O_NONBLOCK on what
   // others share).
-  InputPump(kernel::EventLoop& loop, std::string text, int source);
+  // `at_end` is called once, when nothing more is read from `source`.
+  InputPump(kernel::EventLoop& loop,
+            std::string text,
+            int source,
+            std::function<void()> at_end = nullptr);
   InputPump(const InputPump&) = delete;
   InputPump& operator=(const InputPump&) = delete;
   ~InputPump() { stop(); }
@@ -40,6 +44,7 @@ class InputPump {
   std::string waiting_;
   std::size_t taken_ = 0;
   int source_;
+  std::function<void()> at_end_;
   bool source_always_ready_ = false;  // a regular file: epoll does not take it
   bool source_watched_ = false;
   base::Fd program_;
@@ -54,6 +59,8 @@ class OutputPump {
     std::uint64_t total = 0;       // what was written
     std::uint64_t head_bytes = 0;  // where the tail begins, when it is truncated
     [[nodiscard]] bool is_truncated() const { return total > bytes.size(); }
+    // Keeps head and tail of what is longer than this.
+    void shorten(std::uint64_t most);
   };
 
   // Captures head and tail when `sink` is -1; otherwise passes the first `limit` bytes on to that

@@ -13,11 +13,19 @@ void put_stream(object& stage, const std::string& key, const OutputPump::Text& t
   stage[key + "_total_bytes"] = text.total;
 }
 
+// Streams that were passed on keep no bytes here.
+bool loses_bytes(const OutputPump::Text& text, const cell::Limits& limits) {
+  return text.total > limits.output.bytes() || (!text.bytes.empty() && text.is_truncated());
+}
+
+}  // namespace
+
 object to_json(const StageResult& stage) {
   object record;
   const cell::Facts& facts = stage.facts;
   const cell::Verdict& verdict = stage.verdict;
   record["name"] = stage.name;
+  record["cached"] = stage.is_cached;
   record["status"] = cell::outcome_name(verdict.outcome);
   record["message"] = verdict.message;
   if (verdict.exit_code) {
@@ -33,8 +41,8 @@ object to_json(const StageResult& stage) {
   put_stream(record, "stdout", stage.stdout_text);
   put_stream(record, "stderr", stage.stderr_text);
   array truncated;
-  if (stage.stdout_text.total > stage.limits.output.bytes()) truncated.emplace_back("stdout");
-  if (stage.stderr_text.total > stage.limits.output.bytes()) truncated.emplace_back("stderr");
+  if (loses_bytes(stage.stdout_text, stage.limits)) truncated.emplace_back("stdout");
+  if (loses_bytes(stage.stderr_text, stage.limits)) truncated.emplace_back("stderr");
   record["truncated"] = truncated;
   record["cpu_time_us"] = facts.cpu_us;
   record["cpu_user_us"] = facts.cpu_user_us;
@@ -63,7 +71,19 @@ object to_json(const StageResult& stage) {
   return record;
 }
 
-}  // namespace
+object to_json(const TestResult& test) {
+  object record;
+  if (test.run) record = to_json(*test.run);
+  record["name"] = test.name;
+  record["status"] = test.is_skipped ? "skipped" : cell::outcome_name(test.outcome);
+  record["message"] = test.message;
+  if (test.judge) {
+    record["judge"] = to_json(*test.judge);
+  } else {
+    record["judge"] = nullptr;
+  }
+  return record;
+}
 
 object to_json(const JobResult& result,
                const std::string& runtime,
@@ -73,13 +93,16 @@ object to_json(const JobResult& result,
   record["message"] = result.message;
   record["runtime"] = runtime;
   record["own_ids"] = result.has_own_ids;
+  record["cached"] = result.is_cached;
   array stages;
   object timing;
-  timing["total_us"] = result.total.count();
+  timing["queue_us"] = result.queued.count();
+  timing["total_us"] = (result.queued + result.total).count();
   std::uint64_t setup = 0;
   std::uint64_t collect = 0;
   for (const StageResult& stage : result.stages) {
     stages.push_back(to_json(stage));
+    if (stage.is_cached) continue;
     setup += stage.facts.setup_us;
     collect += stage.facts.collect_us;
     timing[stage.name + "_us"] = stage.facts.wall_us;
@@ -87,6 +110,21 @@ object to_json(const JobResult& result,
   timing["setup_us"] = setup;
   timing["collect_us"] = collect;
   record["stages"] = stages;
+  if (result.has_tests) {
+    array tests;
+    std::uint64_t run = 0;
+    for (const TestResult& test : result.tests) {
+      tests.push_back(to_json(test));
+      for (const auto& stage : {&test.run, &test.judge}) {
+        if (!*stage) continue;
+        setup += (*stage)->facts.setup_us;
+        if (stage == &test.run) run += (*stage)->facts.wall_us;
+      }
+    }
+    timing["run_us"] = run;
+    timing["setup_us"] = setup;
+    record["tests"] = tests;
+  }
   array listed;
   for (const OutputFile& file : files) {
     object entry;

@@ -8,6 +8,10 @@
 
 namespace retort::job {
 
+// One stage's record; one test's is that of its run, with "judge" beside it.
+text::json::object to_json(const StageResult& stage);
+text::json::object to_json(const TestResult& test);
+
 // {"status", "message", "runtime", "stages": […], "files": […], "timing": {…}};
 // docs/reference/result.md.
 text::json::object to_json(const JobResult& result,

@@ -44,19 +44,20 @@ Stage::Stage(kernel::EventLoop& loop,
       name_(std::move(name)),
       order_(order),
       done_(std::move(done)),
-      input_(loop, std::move(streams.stdin_text), streams.stdin_source),
-      output_(
-          loop,
-          streams.stdout_sink,
-          kept_bytes(order_.limits.output),
-          [this] { --open_streams_, finish_when_complete(); },
-          [this] { on_flood(); }),
-      errors_(
-          loop,
-          streams.stderr_sink,
-          kept_bytes(order_.limits.output),
-          [this] { --open_streams_, finish_when_complete(); },
-          [this] { on_flood(); }) {
+      input_(loop,
+             std::move(streams.stdin_text),
+             streams.stdin_source,
+             std::move(streams.stdin_ended)),
+      output_(loop,
+              streams.stdout_sink,
+              kept_bytes(order_.limits.output),
+              at_end_of(std::move(streams.stdout_ended)),
+              [this] { on_flood(); }),
+      errors_(loop,
+              streams.stderr_sink,
+              kept_bytes(order_.limits.output),
+              at_end_of(std::move(streams.stderr_ended)),
+              [this] { on_flood(); }) {
   id_ = client_.run(order_,
                     bundle,
                     {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
@@ -70,6 +71,14 @@ Stage::Stage(kernel::EventLoop& loop,
                            input_.stop();
                            std::exchange(done_, nullptr)(error);
                          }});
+}
+
+std::function<void()> Stage::at_end_of(std::function<void()> tell) {
+  return [this, tell = std::move(tell)] {
+    if (tell) tell();
+    --open_streams_;
+    finish_when_complete();
+  };
 }
 
 Stage::~Stage() {

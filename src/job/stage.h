@@ -23,11 +23,17 @@ struct StageStreams {
   int stdin_source = -1;  // after the text; -1: none
   int stdout_sink = -1;   // -1: captured
   int stderr_sink = -1;
+  // Called once each, when the descriptor above is needed no more: whoever waits at the other end
+  // of a pipe wants to see it closed.
+  std::function<void()> stdin_ended = nullptr;
+  std::function<void()> stdout_ended = nullptr;
+  std::function<void()> stderr_ended = nullptr;
 };
 
 struct StageResult {
   std::string name;
   cell::Verdict verdict;
+  bool is_cached = false;  // it took place once, for another job; its figures are of then
   cell::Facts facts;
   cell::Limits limits;
   OutputPump::Text stdout_text;
@@ -59,6 +65,7 @@ class Stage {
   void cancel();
 
  private:
+  std::function<void()> at_end_of(std::function<void()> tell);
   void on_started(cell::Streams streams);
   void on_collected();
   void on_flood();

@@ -117,6 +117,10 @@ Result<std::size_t> read_full(const Fd& file, std::span<std::byte> buffer) {
   return done;
 }
 
+Result<Fd> reopen_for_reading(const Fd& file) {
+  return open_at(AT_FDCWD, "/proc/self/fd/" + std::to_string(file.get()), O_RDONLY);
+}
+
 Status set_nonblocking(const Fd& file) {
   const int flags = ::fcntl(file.get(), F_GETFL);
   if (flags < 0 || ::fcntl(file.get(), F_SETFL, flags | O_NONBLOCK) != 0) {

@@ -55,6 +55,10 @@ Status write_all(const Fd& file, std::string_view text);
 // Reads until `buffer` is full or the end; returns the number of bytes read.
 Result<std::size_t> read_full(const Fd& file, std::span<std::byte> buffer);
 
+// The same file by an open file description of its own, for reading from its start: two readers of
+// one description would move each other's place.
+Result<Fd> reopen_for_reading(const Fd& file);
+
 // O_NONBLOCK on a descriptor of our own pipes and sockets.
 Status set_nonblocking(const Fd& file);
 

@@ -175,10 +175,10 @@ class Runner::Neighbour {
   void start() {
     const std::uint64_t seed = kSeed + times_.size();
     job_ = std::make_unique<job::Job>(
-        *runner_.loop_,
-        *runner_.keeper_,
+        job::Means{.loop = *runner_.loop_, .keeper = *runner_.keeper_},
         runner_.neighbour_submission(seed),
         [this, seed](Result<job::JobResult> ended) { on_ended(seed, std::move(ended)); });
+    job_->start();
   }
   void finish() { finishing_ = true; }
   [[nodiscard]] bool is_idle() const { return idle_now_; }
@@ -261,34 +261,34 @@ Status Runner::prepare() {
 Result<job::Submission> Runner::submission_for(const Attack& attack, unsigned place) const {
   job::Submission submission;
   if (attack.run != nullptr) {
-    submission.runtime = &manifests_.at(attack.add_ons);
-    submission.files = {{.name = "attack", .content = program_, .executable = true}};
-    submission.args = {std::string(attack.id), std::to_string(place)};
-    RETORT_CHECK(set_limits(submission.run_limits, kDefaults));
+    submission.program.runtime = &manifests_.at(attack.add_ons);
+    submission.program.files = {{.name = "attack", .content = program_, .executable = true}};
+    submission.program.args = {std::string(attack.id), std::to_string(place)};
+    RETORT_CHECK(set_limits(submission.program.run_limits, kDefaults));
   } else {
     RETORT_TRY(const auto* entry, catalogue_.find(attack.language));
     if (!entry->is_available())
       return Error{Fault::not_found, entry->manifest.name + " " + entry->reason(), 0};
     const runtime::Manifest& manifest = entry->manifest;
-    submission.runtime = &manifest;
-    submission.run_limits = manifest.run.limits;
-    if (manifest.compile) submission.compile_limits = manifest.compile->stage.limits;
+    submission.program.runtime = &manifest;
+    submission.program.run_limits = manifest.run.limits;
+    if (manifest.compile) submission.program.compile_limits = manifest.compile->stage.limits;
     for (const AttackFile& file : attack.sources())
-      submission.files.push_back({.name = file.name, .content = file.content});
+      submission.program.files.push_back({.name = file.name, .content = file.content});
   }
-  RETORT_CHECK(set_limits(submission.run_limits, attack.limits));
-  RETORT_CHECK(set_limits(submission.compile_limits, attack.compile_limits));
-  submission.collect_files = !attack.collected.empty();
+  RETORT_CHECK(set_limits(submission.program.run_limits, attack.limits));
+  RETORT_CHECK(set_limits(submission.program.compile_limits, attack.compile_limits));
+  if (!attack.collected.empty()) submission.collect = {"."};
   submission.streams.stdin_text.assign(attack.stdin_bytes, '\0');
   return submission;
 }
 
 job::Submission Runner::neighbour_submission(std::uint64_t seed) const {
   job::Submission submission;
-  submission.runtime = &manifests_.front();
-  submission.files = {{.name = "attack", .content = program_, .executable = true},
-                      {.name = "source", .content = canaries_.secret()}};
-  submission.args = {"neighbour", std::to_string(seed)};
+  submission.program.runtime = &manifests_.front();
+  submission.program.files = {{.name = "attack", .content = program_, .executable = true},
+                              {.name = "source", .content = canaries_.secret()}};
+  submission.program.args = {"neighbour", std::to_string(seed)};
   submission.streams.stdin_text = canaries_.secret();
   return submission;
 }
@@ -334,19 +334,23 @@ std::vector<Runner::Ended> Runner::run_cells(const Attack& attack, Neighbour* ne
         ended.at(i).fault = submission.error().what;
       return stop_when_idle();
     }
-    jobs.at(place) = std::make_unique<job::Job>(
-        *loop_, *keeper_, *std::move(submission), [&, place](Result<job::JobResult> result) {
-          if (result) {
-            ended.at(place).result = *std::move(result);
-            if (cpu_before.count() >= 0)
-              ended.at(place).all_cpu = cpu_of_instance(instance) - cpu_before;
-          } else {
-            ended.at(place).fault = result.error().what;
-          }
-          --waiting;
-          if (in_turn && place + 1 < count) return start(place + 1);
-          stop_when_idle();
-        });
+    jobs.at(place) = std::make_unique<job::Job>(job::Means{.loop = *loop_, .keeper = *keeper_},
+                                                *std::move(submission),
+                                                [&, place](Result<job::JobResult> result) {
+                                                  if (result) {
+                                                    ended.at(place).result = *std::move(result);
+                                                    if (cpu_before.count() >= 0)
+                                                      ended.at(place).all_cpu =
+                                                          cpu_of_instance(instance) - cpu_before;
+                                                  } else {
+                                                    ended.at(place).fault = result.error().what;
+                                                  }
+                                                  --waiting;
+                                                  if (in_turn && place + 1 < count)
+                                                    return start(place + 1);
+                                                  stop_when_idle();
+                                                });
+    jobs.at(place)->start();
   };
   for (unsigned place = 0; place < (in_turn ? 1 : count); ++place) start(place);
   if (waiting > 0 || (neighbour != nullptr && !neighbour->is_idle())) (void)loop_->run();

@@ -291,12 +291,13 @@ std::vector<HostProcess> CellTest::cell_processes() {
 
 job::Submission CellTest::submission_for(const ProbeCall& call) const {
   job::Submission submission;
-  submission.runtime = &manifest_;
-  submission.files = {{.name = "probe", .content = probe_, .executable = true}};
-  submission.files.insert(submission.files.end(), call.files.begin(), call.files.end());
-  submission.args = call.args;
-  submission.run_limits = call.limits;
-  submission.collect_files = call.collect;
+  submission.program.runtime = &manifest_;
+  submission.program.files = {{.name = "probe", .content = probe_, .executable = true}};
+  submission.program.files.insert(
+      submission.program.files.end(), call.files.begin(), call.files.end());
+  submission.program.args = call.args;
+  submission.program.run_limits = call.limits;
+  if (call.collect) submission.collect = {"."};
   submission.streams = call.streams;
   return submission;
 }
@@ -327,16 +328,18 @@ std::vector<job::StageResult> CellTest::run_many(const std::vector<ProbeCall>& c
     }));
   }
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    jobs.push_back(std::make_unique<job::Job>(
-        *loop_, *keeper_, submission_for(calls.at(i)), [&, i](Result<job::JobResult> ended) {
-          if (!ended) {
-            ADD_FAILURE() << "no job: " << ended.error().what;
-          } else {
-            results.at(i) = std::move(ended->stages.back());
-            results.at(i).collected = std::move(ended->files);
-          }
-          if (--waiting == 0) loop_->stop();
-        }));
+    jobs.push_back(std::make_unique<job::Job>(job::Means{.loop = *loop_, .keeper = *keeper_},
+                                              submission_for(calls.at(i)),
+                                              [&, i](Result<job::JobResult> ended) {
+                                                if (!ended) {
+                                                  ADD_FAILURE() << "no job: " << ended.error().what;
+                                                } else {
+                                                  results.at(i) = std::move(ended->stages.back());
+                                                  results.at(i).collected = std::move(ended->files);
+                                                }
+                                                if (--waiting == 0) loop_->stop();
+                                              }));
+    jobs.back()->start();
   }
   if (waiting > 0) EXPECT_TRUE(loop_->run());
   if (watcher) loop_->forget(timer.descriptor());
