@@ -12,7 +12,7 @@ BIN = Path(os.environ.get("RETORT_BIN", ROOT / "build/dev/bin"))
 LAYERS = re.search(r"set\(RETORT_LAYERS ([a-z ]+)\)", (ROOT / "cmake/layers.cmake").read_text()).group(1).split()
 
 # The only place that may include each third party (DESIGN: one folder each).
-THIRD_PARTIES = {"boost/": "src/text", "toml++": "src/text", "openssl/": "src/text", "CLI/": "src/cli", "seccomp.h": "src/cell"}
+THIRD_PARTIES = {"boost/": "src/text", "toml++": "src/text", "openssl/": "src/text", "sqlite3.h": "src/store", "CLI/": "src/cli", "seccomp.h": "src/cell"}
 
 
 def sources(*folders):
