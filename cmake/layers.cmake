@@ -1,6 +1,6 @@
 # Layers: each folder of src/ is a library that links only libraries above it in this list.
 # tests/style/layers_test.py reads the same list and checks the #include lines.
-set(RETORT_LAYERS base kernel cell keeper text runtime job store selftest cli)
+set(RETORT_LAYERS base kernel cell keeper text runtime job store async http api selftest cli)
 
 # retort_layer(NAME SOURCES … [DEPENDS layer …] [LIBRARIES …] [TESTS …])
 # DEPENDS names layers; LIBRARIES names third parties, which stay private to the layer.

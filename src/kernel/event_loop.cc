@@ -44,19 +44,30 @@ void EventLoop::forget(int descriptor) {
   }
 }
 
+// One event a turn: a callback may close descriptors that later events of a batch would still name.
+Result<bool> EventLoop::turn(int milliseconds) {
+  epoll_event event{};
+  const int count = ::epoll_wait(epoll_.get(), &event, 1, milliseconds);
+  if (count < 0 && errno != EINTR) return os_error("epoll_wait", "");
+  if (count <= 0) return false;
+  const auto found = callbacks_.find(event.data.fd);
+  if (found == callbacks_.end()) return true;
+  const std::shared_ptr<Callback> callback = found->second;  // it may forget itself
+  (*callback)(event.events);
+  return true;
+}
+
 Status EventLoop::run() {
   stopping_ = false;
-  while (!stopping_) {
-    // One event a turn: a callback may close descriptors that later events of a batch would still
-    // name.
-    epoll_event event{};
-    const int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return os_error("epoll_wait", "");
-    const auto found = callbacks_.find(event.data.fd);
-    if (found == callbacks_.end()) continue;
-    const std::shared_ptr<Callback> callback = found->second;  // it may forget itself
-    (*callback)(event.events);
+  while (!stopping_) RETORT_CHECK(turn(-1));
+  return {};
+}
+
+Status EventLoop::run_ready() {
+  constexpr int kMostTurns = 64;
+  for (int turns = 0; turns < kMostTurns; ++turns) {
+    RETORT_TRY(const bool ran, turn(0));
+    if (!ran) break;
   }
   return {};
 }

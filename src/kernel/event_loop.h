@@ -39,7 +39,15 @@ class EventLoop {
   Status run();
   void stop() { stopping_ = true; }
 
+  // For who waits elsewhere: readable (epoll(7)) when callbacks are to be run.
+  [[nodiscard]] int descriptor() const { return epoll_.get(); }
+  // Runs the callbacks of what is ready now, without waiting; a bounded number, so that descriptors
+  // which are always ready do not keep the caller.
+  Status run_ready();
+
  private:
+  // Waits at most `milliseconds` (-1: for ever) for one event and runs its callback. False: none.
+  Result<bool> turn(int milliseconds);
   explicit EventLoop(Fd epoll) : epoll_(std::move(epoll)) {}
 
   Fd epoll_;
