@@ -244,6 +244,11 @@ std::vector<std::string> TomlTable::keys() const {
   return names;
 }
 
+std::size_t TomlTable::line(std::string_view key) const {
+  const toml::node* value = exists() ? Access::node(*this)->get(key) : nullptr;
+  return value == nullptr ? 0 : value->source().begin.line;
+}
+
 std::optional<std::string> TomlTable::text(std::string_view key, std::string_view wanted) {
   const toml::node* value = Access::ask(*this, key);
   if (value == nullptr) return std::nullopt;
@@ -265,6 +270,16 @@ std::optional<bool> TomlTable::boolean(std::string_view key) {
   if (value == nullptr) return std::nullopt;
   if (const auto* boolean = value->as_boolean()) return boolean->get();
   Access::note_type(*this, *value, key, "true or false");
+  return std::nullopt;
+}
+
+std::optional<TomlTable::Scalar> TomlTable::scalar(std::string_view key, std::string_view wanted) {
+  const toml::node* value = Access::ask(*this, key);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* text = value->as_string()) return text->get();
+  if (const auto* integer = value->as_integer()) return integer->get();
+  if (const auto* boolean = value->as_boolean()) return boolean->get();
+  Access::note_type(*this, *value, key, wanted);
   return std::nullopt;
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/error.h"
@@ -40,6 +41,9 @@ class TomlTable {
   // Every key of the table, in alphabetical order; asks for none of them.
   [[nodiscard]] std::vector<std::string> keys() const;
 
+  // Where the key's value stands, from 1; 0 when the file does not have it. Asks for nothing.
+  [[nodiscard]] std::size_t line(std::string_view key) const;
+
   // Each getter: the value, or nothing when the key is absent or its value has the wrong type (a
   // fault). `wanted` replaces the type's name in the message: "must be text with a unit, not an
   // integer".
@@ -48,6 +52,9 @@ class TomlTable {
                                       std::string_view wanted = "a whole number");
   std::optional<bool> boolean(std::string_view key);
   std::optional<std::vector<std::string>> texts(std::string_view key);
+  // For a key that takes values of more than one type.
+  using Scalar = std::variant<std::string, std::int64_t, bool>;
+  std::optional<Scalar> scalar(std::string_view key, std::string_view wanted);
 
   // The same, and an absent key or an empty text is a fault.
   std::string required_text(std::string_view key);

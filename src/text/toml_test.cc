@@ -226,5 +226,24 @@ TEST(Toml, LoadReadsRegularFilesOfBoundedSizeOnly) {
   ::rmdir(folder.c_str());
 }
 
+TEST(Toml, TellsTheLineOfAKeyAndTakesScalarsOfEachType) {
+  auto file = TomlFile::parse("\na = 1\n[t]\nb = 'x'\nc = true\nd = 1.5\n", "f.toml");
+  ASSERT_TRUE(file);
+  TomlTable root = file->root();
+  TomlTable table = root.table("t");
+  EXPECT_EQ(root.line("a"), 2U);
+  EXPECT_EQ(table.line("c"), 5U);
+  EXPECT_EQ(table.line("none"), 0U);
+  EXPECT_EQ(root.scalar("a", "a number"), TomlTable::Scalar(std::int64_t{1}));
+  EXPECT_EQ(table.scalar("b", "text"), TomlTable::Scalar(std::string("x")));
+  EXPECT_EQ(table.scalar("c", "true"), TomlTable::Scalar(true));
+  EXPECT_FALSE(table.scalar("none", "text"));
+  EXPECT_FALSE(table.scalar("d", "true, false or \"auto\""));
+  const auto finished = file->finish();
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().what,
+            "f.toml:6:5: t.d: must be true, false or \"auto\", not a number with a fraction");
+}
+
 }  // namespace
 }  // namespace retort::text
