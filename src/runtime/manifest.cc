@@ -157,8 +157,9 @@ void read_env(TomlTable& table, std::map<std::string, std::string>& env) {
   }
 }
 
-void read_limits(TomlTable& stage, cell::Limits& limits) {
-  TomlTable table = stage.table("limits");
+void read_limits(TomlTable& toml, StageSpec& stage) {
+  TomlTable table = toml.table("limits");
+  cell::Limits& limits = stage.limits;
   for (const cell::LimitInfo& info : cell::limit_infos()) {
     // A limit whose name in JSON needs no unit is a count, or the network.
     const bool is_count = info.json == info.name && info.limit != cell::Limit::network;
@@ -176,7 +177,10 @@ void read_limits(TomlTable& stage, cell::Limits& limits) {
     }
     if (!value) continue;
     const Status status = cell::set_limit(limits, info.name, *value);
-    if (status) continue;
+    if (status) {
+      stage.own_limits |= 1U << static_cast<unsigned>(info.limit);
+      continue;
+    }
     const std::string shown = base::printable(status.error().what);
     std::string_view what = shown;
     // The fault's dotted key says the name already.
@@ -217,7 +221,7 @@ void read_compile(TomlTable& root, Manifest& manifest) {
       "relative path inside the working directory");
   read_command(table, "command", StageKind::compile, {}, compile.stage.command);
   read_env(table, compile.stage.env);
-  read_limits(table, compile.stage.limits);
+  read_limits(table, compile.stage);
   read_add_ons(table, compile.stage.add_ons);
   manifest.compile = std::move(compile);
 }
@@ -232,7 +236,7 @@ void read_run(TomlTable& root, Manifest& manifest) {
       manifest.compile ? manifest.compile->artefacts : std::vector<std::string>{};
   read_command(table, "command", StageKind::run, artefacts, manifest.run.command);
   read_env(table, manifest.run.env);
-  read_limits(table, manifest.run.limits);
+  read_limits(table, manifest.run);
   read_add_ons(table, manifest.run.add_ons);
 }
 

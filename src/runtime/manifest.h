@@ -18,6 +18,7 @@ struct StageSpec {
   std::vector<std::string> command;        // placeholders: see command.h
   std::map<std::string, std::string> env;  // added to the cell's own few variables
   cell::Limits limits;                     // built-in defaults with the manifest's over them
+  std::uint32_t own_limits = 0;            // bits of cell::Limit: those that the manifest sets
   std::uint32_t add_ons = 0;               // bits of cell::AddOn, beyond the base filter
 };
 

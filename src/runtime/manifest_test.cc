@@ -69,6 +69,15 @@ class ManifestTest : public testing::Test {
   std::string folder_;
 };
 
+TEST_F(ManifestTest, KnowsWhichLimitsItSetItself) {
+  const auto manifest = load(std::string(kSmallest) +
+                             "[run.limits]\nmemory = \"64MiB\"\nnetwork = \"none\"\n");
+  ASSERT_TRUE(manifest) << manifest.error().what;
+  EXPECT_EQ(manifest->run.own_limits,
+            1U << static_cast<unsigned>(cell::Limit::memory) |
+                1U << static_cast<unsigned>(cell::Limit::network));
+}
+
 TEST_F(ManifestTest, TheSmallestManifestGetsTheBuiltInDefaults) {
   const auto manifest = load(std::string(kSmallest));
   ASSERT_TRUE(manifest) << manifest.error().what;
