@@ -28,6 +28,7 @@ namespace {
 // Counts up when the record or what the key is made of changes its shape.
 constexpr std::string_view kFormat = "retort-artefact-1";
 constexpr std::uint64_t kLargestRecord = 64U << 20U;
+constexpr std::size_t kChunk = 64U << 10U;
 
 class Key {
  public:
@@ -42,6 +43,18 @@ class Key {
  private:
   text::Sha256 digest_;
 };
+
+Result<std::string> digest_of(const Input& input) {
+  if (!input.file) return text::sha256_hex(input.text);
+  RETORT_TRY(const Fd own, kernel::reopen_for_reading(*input.file));
+  text::Sha256 digest;
+  std::array<std::byte, kChunk> buffer{};
+  for (;;) {
+    RETORT_TRY(const std::size_t count, kernel::read_full(own, buffer));
+    digest.update(std::span<const std::byte>(buffer).first(count));
+    if (count < buffer.size()) return text::hex(text::bytes_of(digest.finish()));
+  }
+}
 
 text::json::object to_json(const OutputPump::Text& text) {
   return {{"bytes", text::base64(text.bytes)}, {"total", text.total}, {"head", text.head_bytes}};
@@ -75,10 +88,10 @@ Result<StageResult> stage_of(const text::json::object& record) {
 
 }  // namespace
 
-std::string compile_key(const Built& built,
-                        const Contents& contents,
-                        std::uint32_t add_ons,
-                        const std::string& scope) {
+Result<std::string> compile_key(const Built& built,
+                                const Contents& contents,
+                                std::uint32_t add_ons,
+                                const std::string& scope) {
   Key key;
   key.add(kFormat);
   key.add(scope);
@@ -99,7 +112,10 @@ std::string compile_key(const Built& built,
     key.add(file.executable ? 1 : 0);
     key.add(text::sha256_hex(file.content));
   }
-  key.add(text::sha256_hex(built.program.archive));
+  if (built.program.archive) {
+    RETORT_TRY(const std::string digest, digest_of(*built.program.archive));
+    key.add(digest);
+  }
   return key.take();
 }
 

@@ -10,10 +10,10 @@ namespace retort::job {
 
 // The name of what compiling this would make: over the image, the command, the variables, what is
 // collected and each file; and over the scope, so that two scopes share nothing.
-std::string compile_key(const Built& built,
-                        const Contents& contents,
-                        std::uint32_t add_ons,
-                        const std::string& scope);
+base::Result<std::string> compile_key(const Built& built,
+                                      const Contents& contents,
+                                      std::uint32_t add_ons,
+                                      const std::string& scope);
 
 // A sealed memory file: the collected bundle, and behind its end the stage's record.
 base::Result<base::Fd> make_artefact_file(const base::Fd& collected, const StageResult& stage);

@@ -82,7 +82,7 @@ Build::Build(const Means& means, Program program, Settings settings, OnStage on_
 
 void Build::start() {
   Status begun;
-  if (!built_.program.archive.empty()) {
+  if (built_.program.archive) {
     begun = unpack();
   } else {
     begun = choose_files({});
@@ -218,8 +218,8 @@ Status Build::compile() {
                .given = {},
                .folders = {}};
   if (means_.cache == nullptr) return begin_compiler();
-  const std::string key =
-      compile_key(built_, contents_, compile.stage.add_ons, settings_.cache_scope);
+  RETORT_TRY(const std::string key,
+             compile_key(built_, contents_, compile.stage.add_ons, settings_.cache_scope));
   // The unpacking stage has ended, and must not be taken for one that can be cancelled.
   const auto ended = std::exchange(stage_, nullptr);
   claim_ = means_.cache->look(key, [this](auto entry) { on_cache(std::move(entry)); });

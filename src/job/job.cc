@@ -18,7 +18,7 @@ using cell::Outcome;
 namespace {
 
 std::uint64_t build_memory(const Program& program) {
-  const bool is_built = program.runtime->compile.has_value() || !program.archive.empty();
+  const bool is_built = program.runtime->compile.has_value() || program.archive.has_value();
   return is_built ? program.compile_limits.memory.bytes() : 0;
 }
 

@@ -36,7 +36,7 @@ struct Program {
   // The first is the main file, unless `main` names another.
   std::vector<SourceFile> files;
   // A zip or tar, unpacked inside a cell beside the files.
-  std::string archive;
+  std::optional<Input> archive;
   // The main file's name; empty: the first of `files`, or, of an archive alone, the runtime's own
   // name for it or the only file of the language.
   std::string main;
