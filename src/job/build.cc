@@ -134,14 +134,12 @@ void Build::fail(std::string_view stage, const Error& error) {
 }
 
 Status Build::unpack() {
-  Built box;
-  box.program.files = {{.name = kArchive, .content = built_.program.archive, .executable = false}};
   const Contents contents{.command = unpacker().command,
                           .env = {},
                           .wanted = {kUnpacked},
-                          .given = {},
+                          .given = {{.name = kArchive, .input = *built_.program.archive}},
                           .folders = {kUnpacked}};
-  RETORT_TRY(const Fd bundle, make_bundle(box, contents));
+  RETORT_TRY(const Fd bundle, make_bundle(Built{}, contents));
   run_stage("unpack",
             order_for(built_.program.compile_limits, 0, settings_.allow_unenforced, true),
             bundle,
