@@ -63,8 +63,8 @@ struct Check {
 struct TestCase {
   std::string name;
   Input input;
-  std::optional<Input> answer;                   // the expected output
-  std::optional<std::vector<std::string>> args;  // instead of the program's
+  std::optional<Input> answer = {};                   // the expected output
+  std::optional<std::vector<std::string>> args = {};  // instead of the program's
 };
 
 struct TestSet {
