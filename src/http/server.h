@@ -20,6 +20,8 @@
 
 namespace retort::http {
 
+namespace asio = async::asio;
+
 struct Options {
   base::ByteSize header_bytes =
       base::ByteSize::of_bytes(16ULL << 10U);  // of a request's line and headers

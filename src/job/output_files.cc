@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -54,10 +55,14 @@ Status write_file(const Fd& root, cell::BundleReader& reader, const cell::Record
   return written;
 }
 
+// Takes one file's bytes; an Error is a reason for that file alone.
+using Taker =
+    std::function<Status(cell::BundleReader&, const cell::RecordStart&, OutputFile& file)>;
+
 // The next entry; nothing at the end. An Error means that the bundle breaks off here.
 Result<std::optional<OutputFile>> next_entry(const Fd& collected,
                                              cell::BundleReader& reader,
-                                             const Fd& root) {
+                                             const Taker& take) {
   for (;;) {
     RETORT_TRY(const cell::RecordStart record, reader.next());
     if (record.kind == cell::Record::end) return std::optional<OutputFile>();
@@ -71,8 +76,7 @@ Result<std::optional<OutputFile>> next_entry(const Fd& collected,
     if (record.kind != cell::Record::file && record.kind != cell::Record::directory)
       return Error{Fault::invalid, "bundle: a record that does not come out", 0};
     const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
-    if (auto written = write_file(root, reader, record); !written)
-      file.refused = written.error().what;
+    if (auto taken = take(reader, record, file); !taken) file.refused = taken.error().what;
     if (::lseek(collected.get(), begin + static_cast<off_t>(record.size), SEEK_SET) < 0) {
       return base::os_error("lseek", "");
     }
@@ -80,13 +84,11 @@ Result<std::optional<OutputFile>> next_entry(const Fd& collected,
   }
 }
 
-}  // namespace
-
-std::vector<OutputFile> write_output_files(const Fd& collected, const Fd& folder) {
+std::vector<OutputFile> take_output_files(const Fd& collected, const Taker& take) {
   std::vector<OutputFile> files;
   cell::BundleReader reader(collected);
   for (;;) {
-    auto entry = next_entry(collected, reader, folder);
+    auto entry = next_entry(collected, reader, take);
     if (!entry) {
       files.push_back(
           {.name = ".",
@@ -97,6 +99,30 @@ std::vector<OutputFile> write_output_files(const Fd& collected, const Fd& folder
     if (!*entry) return files;
     files.push_back(**std::move(entry));
   }
+}
+
+}  // namespace
+
+std::vector<OutputFile> write_output_files(const Fd& collected, const Fd& folder) {
+  return take_output_files(collected, [&](auto& reader, const auto& record, OutputFile&) {
+    return write_file(folder, reader, record);
+  });
+}
+
+std::vector<OutputFile> read_output_files(const Fd& collected, base::ByteSize most) {
+  std::uint64_t left = most.bytes();
+  return take_output_files(
+      collected, [&](auto& reader, const auto& record, OutputFile& file) -> Status {
+        if (record.kind != cell::Record::file) return {};
+        if (record.size > left) {
+          return Error{Fault::exhausted,
+                       "all files together may have " + base::to_text(most) + " in an answer",
+                       0};
+        }
+        RETORT_TRY(file.content, reader.take_text(record, left));
+        left -= record.size;
+        return {};
+      });
 }
 
 }  // namespace retort::job

@@ -131,6 +131,7 @@ object to_json(const JobResult& result,
     text::put_bytes(entry, "name", file.name);
     if (file.refused.empty()) {
       entry["size_bytes"] = file.size;
+      if (file.content) text::put_bytes(entry, "content", *file.content);
     } else {
       entry["refused"] = file.refused;
     }

@@ -70,6 +70,13 @@ def test_a_third_party_is_included_in_one_folder():
     assert not faults, "\n".join(faults)
 
 
+def test_beast_is_in_few_files_and_in_no_header():
+    """Each costs twenty seconds to compile."""
+    users = [p for p in sources("src", "tests") if "<boost/beast" in p.read_text()]
+    assert 0 < len(users) <= 4
+    assert not [str(p) for p in users if p.suffix == ".h"]
+
+
 def test_a_file_says_in_its_first_line_what_it_is():
     faults = [str(p) for p in sources("src", "apps", "tests", "bench") if not p.read_text().startswith("// ")]
     assert not faults, "\n".join(faults)

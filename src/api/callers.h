@@ -1,0 +1,86 @@
+// Callers: who makes a request, what they may do, and how much of it.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/key_bounds.h"
+#include "api/problem.h"
+#include "api/settings.h"
+#include "api/storage.h"
+#include "async/task.h"
+#include "http/message.h"
+
+namespace retort::api {
+
+struct Caller {
+  std::string key_id;  // empty: without a key
+  std::string owner;   // of jobs and blobs: the key's id; those without a key share them
+  std::string turn;    // whose turn it is in the queue: the key, or the address
+  std::uint32_t scopes = 0;
+  KeyBounds bounds;
+  std::optional<std::uint64_t> most_parallel;  // jobs queued and running
+
+  [[nodiscard]] bool may(std::uint32_t scope) const { return (scopes & scope) != 0; }
+};
+
+class Callers {
+ public:
+  // Counts as one of the caller's jobs while it exists.
+  class JobPass {
+   public:
+    JobPass() = default;
+    JobPass(JobPass&&) noexcept = default;
+    JobPass& operator=(JobPass&&) = delete;
+    JobPass(const JobPass&) = delete;
+    JobPass& operator=(const JobPass&) = delete;
+    ~JobPass() {
+      if (count_) --*count_;
+    }
+
+   private:
+    friend class Callers;
+    explicit JobPass(std::shared_ptr<std::uint64_t> count) : count_(std::move(count)) { ++*count_; }
+    std::shared_ptr<std::uint64_t> count_;
+  };
+
+  // Both outlive it.
+  Callers(Storage& storage, const Settings& settings) : storage_(storage), settings_(&settings) {}
+  void use(const Settings& settings) { settings_ = &settings; }
+
+  // By the header `Authorization: Bearer …` alone (RFC 6750). unauthorized, rate_limited.
+  async::Task<std::expected<Caller, Problem>> identify(const http::RequestHead& head);
+  // too_many_jobs.
+  std::expected<JobPass, Problem> enter_job(const Caller& caller);
+  // A key was revoked or made: what is remembered of keys is asked for again.
+  void forget_keys() { keys_.clear(); }
+
+ private:
+  // A bucket of requests that fills with time.
+  struct Bucket {
+    double requests = 0;
+    base::Duration filled_at{};
+  };
+  struct KnownKey {
+    store::Key key;
+    KeyBounds bounds;
+    base::Duration asked_at{};
+  };
+
+  async::Task<std::expected<KnownKey, Problem>> look_up(std::string token);
+  std::optional<Problem> take_request(const std::string& turn,
+                                      std::optional<std::uint64_t> per_minute,
+                                      std::uint64_t burst);
+
+  Storage& storage_;
+  const Settings* settings_;
+  std::map<std::string, KnownKey> keys_;  // by the token's SHA-256
+  std::map<std::string, Bucket> buckets_;
+  std::map<std::string, std::shared_ptr<std::uint64_t>> jobs_;
+};
+
+}  // namespace retort::api

@@ -1,0 +1,82 @@
+// Engine: from a submission that may run to its result: its place in the queue, its seat, its job.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/cancel.h"
+#include "api/metrics.h"
+#include "api/problem.h"
+#include "api/settings.h"
+#include "async/task.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "job/compile_cache.h"
+#include "job/job.h"
+#include "job/scheduler.h"
+#include "keeper/client.h"
+#include "kernel/event_loop.h"
+
+namespace retort::api {
+
+// Who asks, and what of.
+struct Order {
+  job::Submission submission;
+  std::string runtime;  // its id, for the figures
+  std::string owner;    // whose turn it is
+  int priority = 0;
+  std::uint64_t bytes = 0;    // that it holds while it waits
+  unsigned most_at_once = 0;  // seats that the owner may have; 0: as many as there are
+  bool use_cache = true;
+  base::Duration longest_wait = base::Duration::max();
+  std::function<void(std::size_t ahead)> on_moved;  // a place in the queue
+  // It has its seat. Here a submission may be completed that was only announced; an answer that is
+  // false ends the job as cancelled.
+  std::function<async::Task<bool>(job::Submission&)> on_seat;
+  std::function<void(const std::shared_ptr<job::Job>&)> on_started;
+};
+
+class Engine {
+ public:
+  struct Parts {
+    kernel::EventLoop& loop;
+    Metrics& metrics;
+    job::CompileCache* cache = nullptr;
+  };
+
+  // All of it outlives the engine.
+  Engine(const Parts& parts, const Settings& settings);
+
+  // Jobs from here on run with this keeper; null: there is none, and they are refused.
+  void use(keeper::Client* keeper) { keeper_ = keeper; }
+  void resize(const Settings& settings);
+
+  // Returns when the job has ended, also when it was cancelled: then its outcome says so. A Problem
+  // means that it did not take place.
+  async::Task<std::expected<job::JobResult, Problem>> run(Order order,
+                                                          std::shared_ptr<Cancel> cancel);
+
+  [[nodiscard]] job::Scheduler::Figures figures() const { return scheduler_.figures(); }
+  [[nodiscard]] const job::Capacity& capacity() const { return scheduler_.capacity(); }
+  // Jobs between their admission and their result.
+  [[nodiscard]] std::size_t jobs() const { return jobs_; }
+
+ private:
+  struct Work;
+  async::Task<std::expected<bool, Problem>> await_seat(std::shared_ptr<Work> work,
+                                                       std::shared_ptr<Cancel> cancel);
+  async::Task<std::expected<job::JobResult, Problem>> run_job(std::shared_ptr<Work> work,
+                                                              std::shared_ptr<Cancel> cancel);
+  Problem problem_of_full_queue(const base::Error& error) const;
+  void count(const job::JobResult& result, const std::string& runtime);
+  void tell_figures();
+
+  Parts parts_;
+  keeper::Client* keeper_ = nullptr;
+  job::Scheduler scheduler_;
+  std::size_t jobs_ = 0;
+};
+
+}  // namespace retort::api

@@ -1,0 +1,46 @@
+// /health, /metrics, /openapi.json: for those who run the server and those who write clients.
+#include "api/openapi.h"
+#include "api/service.h"
+
+namespace retort::api {
+
+using text::json::object;
+
+async::Task<> Service::health(Call& call) {
+  const auto figures = parts_.engine.figures();
+  const auto& capacity = parts_.engine.capacity();
+  const object body = {
+      {"status", is_draining_ ? "draining" : "ok"},
+      {"slots", {{"taken", figures.seats_taken}, {"all", capacity.seats}}},
+      {"queue",
+       {{"length", figures.waiting},
+        {"most", capacity.queue_length},
+        {"forecast_us", figures.forecast.count()}}},
+  };
+  const text::json::value record = body;
+  // Those who send requests here are to send them elsewhere.
+  co_await call.answer(is_draining_ ? 503U : 200U, record);
+}
+
+async::Task<> Service::metrics(Call& call) {
+  if (!settings_->metrics.enabled) {
+    const Problem problem{.code = ProblemCode::not_found, .detail = "metrics are switched off"};
+    co_return co_await call.answer(problem);
+  }
+  if (!settings_->metrics.is_public && settings_->requires_keys()) {
+    const auto caller = co_await callers_.identify(call.head());
+    if (!caller) co_return co_await call.answer(caller.error());
+  }
+  http::Response response;
+  response.content_type = kMetricsContentType;
+  response.body = parts_.metrics.exposition();
+  co_await call.answer(std::move(response));
+}
+
+async::Task<> Service::openapi(Call& call) {
+  http::Response response;
+  response.body = openapi_document();
+  co_await call.answer(std::move(response));
+}
+
+}  // namespace retort::api

@@ -1,0 +1,39 @@
+// Routes: the table of operations. src/api/openapi.json describes each of them.
+#include "api/routes.h"
+
+#include "store/keys.h"
+
+namespace retort::api {
+
+const std::vector<Service::Route>& Service::routes() {
+  constexpr std::uint32_t kRun = store::scope::kRun;
+  constexpr std::uint32_t kRead = store::scope::kRead;
+  static const std::vector<Route> table = {
+      {"POST", "/v1/run", "run", kRun, &Service::run},
+      {"GET", "/v1/runtimes", "runtimes.list", kRead, &Service::list_runtimes},
+      {"GET", "/v1/runtimes/{id}", "runtimes.show", kRead, &Service::show_runtime},
+      {"GET", "/health", "health", 0, &Service::health},
+      {"GET", "/metrics", "metrics", 0, &Service::metrics},
+      {"GET", "/openapi.json", "openapi", 0, &Service::openapi},
+  };
+  return table;
+}
+
+std::vector<std::string> Service::operations() {
+  std::vector<std::string> names = {"none"};
+  for (const Route& route : routes()) names.emplace_back(route.operation);
+  return names;
+}
+
+std::string_view scope_name(std::uint32_t scope) {
+  switch (scope) {
+    case store::scope::kRun:
+      return "run";
+    case store::scope::kRead:
+      return "read";
+    default:
+      return "manage";
+  }
+}
+
+}  // namespace retort::api

@@ -1,0 +1,330 @@
+// Service: routes, and the checks before them.
+#include "api/service.h"
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "api/routes.h"
+#include "base/clock.h"
+#include "text/digest.h"
+
+namespace retort::api {
+
+using async::Task;
+using http::Exchange;
+using http::RequestHead;
+
+Task<> Call::answer(http::Response response) {
+  status = response.status;
+  // A client that has left is told nothing.
+  (void)co_await exchange.respond(std::move(response));
+}
+
+Task<> Call::answer(const Problem& problem) {
+  http::Response response = to_response(problem);
+  co_await answer(std::move(response));
+}
+
+Task<> Call::answer(unsigned code, const text::json::value& body) {
+  http::Response response;
+  response.status = code;
+  response.body = text::compact(body);
+  co_await answer(std::move(response));
+}
+
+std::string make_id() {
+  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  constexpr std::size_t kLength = 26;  // of 5 bits each
+  std::string id = text::random_bytes(kLength);
+  for (char& c : id) c = kAlphabet[static_cast<unsigned char>(c) % kAlphabet.size()];
+  return id;
+}
+
+Service::Service(const Parts& parts, Settings settings, std::map<std::string, Measured> measured)
+    : parts_(parts),
+      settings_(std::make_shared<const Settings>(std::move(settings))),
+      measured_(std::move(measured)),
+      offers_(parts_.catalogue, measured_, *settings_),
+      callers_(parts_.storage, *settings_),
+      jobs_(parts_.executor) {}
+
+Service::~Service() = default;
+
+void Service::use(Settings settings) {
+  settings_ = std::make_shared<const Settings>(std::move(settings));
+  callers_.use(*settings_);
+  offers_ = Offers(parts_.catalogue, measured_, *settings_);
+  parts_.engine.resize(*settings_);
+}
+
+Task<> Service::drain() {
+  is_draining_ = true;
+  return jobs_.close();
+}
+
+void Service::cancel_all() {
+  for (const auto& weak : std::exchange(cancels_, {})) {
+    if (const auto cancel = weak.lock()) cancel->cancel();
+  }
+}
+
+// ---- One request. ----
+
+namespace {
+
+// The parts of `path` where `pattern` has a name in braces; nothing when it does not match.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  std::vector<std::string> parts;
+  const auto segments = [](std::string_view text) { return text | std::views::split('/'); };
+  auto wanted = segments(pattern);
+  auto given = segments(path);
+  auto want = wanted.begin();
+  auto give = given.begin();
+  for (; want != wanted.end() && give != given.end(); ++want, ++give) {
+    const std::string_view name(*want);
+    const std::string_view value(*give);
+    if (name.starts_with('{')) {
+      if (value.empty()) return std::nullopt;
+      parts.emplace_back(value);
+    } else if (name != value) {
+      return std::nullopt;
+    }
+  }
+  if (want != wanted.end() || give != given.end()) return std::nullopt;
+  return parts;
+}
+
+// "localhost" of "localhost:8080", "[::1]" of "[::1]:80".
+std::string host_name(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos &&
+      host.find(':') == colon)
+    host = host.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(0, host.find(']') + 1);
+  std::string name(host);
+  std::ranges::transform(
+      name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name;
+}
+
+}  // namespace
+
+// A page of another site whose name is made to resolve to this machine names itself in Host (DNS
+// rebinding); so does nobody else.
+std::optional<Problem> Service::check_host(const RequestHead& head) const {
+  if (head.peer == "unix") return std::nullopt;
+  const std::string* const header = head.header("host");
+  const std::string name = header == nullptr ? "" : host_name(*header);
+  const auto& allowed = settings_->server.allowed_hosts;
+  if (!allowed.empty()) {
+    if (std::ranges::count(allowed, "*") > 0 || std::ranges::count(allowed, name) > 0)
+      return std::nullopt;
+  } else {
+    // An address cannot be rebound; only names can.
+    const bool is_address = name.starts_with('[') ||
+                            name.find_first_not_of("0123456789.") == std::string::npos;
+    if (header == nullptr || name == "localhost" || is_address) return std::nullopt;
+  }
+  return Problem{.code = ProblemCode::host_not_allowed,
+                 .detail = "this server does not answer to the name " + shown(name) +
+                           "; its operator can allow it: server.allowed_hosts"};
+}
+
+// Browsers say from which page a request comes.
+std::optional<Problem> Service::check_origin(const RequestHead& head) const {
+  const std::string* const origin = head.header("origin");
+  if (origin == nullptr) return std::nullopt;
+  const auto& allowed = settings_->server.allowed_origins;
+  if (std::ranges::count(allowed, *origin) > 0 || std::ranges::count(allowed, "*") > 0)
+    return std::nullopt;
+  const std::string* const host = head.header("host");
+  if (host != nullptr && (*origin == "http://" + *host || *origin == "https://" + *host))
+    return std::nullopt;
+  return Problem{.code = ProblemCode::origin_not_allowed,
+                 .detail = "pages of " + shown(*origin) + " may not use this server"};
+}
+
+Task<> Service::handle(Exchange& exchange) {
+  const base::Duration since = base::monotonic_now();
+  const RequestHead& head = exchange.head();
+  Call call{.exchange = exchange, .caller = {}, .parts = {}, .job = {}};
+  std::string_view operation = "none";
+  std::string allow;
+  const Route* found = nullptr;
+  for (const Route& route : routes()) {
+    auto parts = match(route.pattern, head.path);
+    if (!parts) continue;
+    if (!allow.empty()) allow += ", ";
+    allow += route.method;
+    const bool is_head = head.method == "HEAD" && route.method == "GET";
+    if (found != nullptr || (route.method != head.method && !is_head)) continue;
+    found = &route;
+    call.parts = *std::move(parts);
+  }
+  if (auto refusal = check_host(head)) {
+    co_await call.answer(*refusal);
+  } else if (auto foreign = check_origin(head)) {
+    co_await call.answer(*foreign);
+  } else if (found != nullptr) {
+    operation = found->operation;
+    co_await dispatch(call, *found);
+  } else if (!allow.empty()) {
+    const Problem problem{.code = ProblemCode::method_not_allowed,
+                          .detail = shown(head.method) + " is not for this; allowed: " + allow};
+    http::Response response = to_response(problem);
+    response.headers.push_back({"Allow", allow});
+    co_await call.answer(std::move(response));
+  } else {
+    const Problem problem{.code = ProblemCode::not_found,
+                          .detail = "there is nothing at " + shown(head.path) +
+                                    "; /openapi.json lists what there is"};
+    co_await call.answer(problem);
+  }
+  parts_.metrics.request_ended(operation, call.status);
+  if (parts_.log.is_on(LogLevel::info)) {
+    parts_.log.info("request",
+                    {{"operation", operation},
+                     {"status", call.status},
+                     {"took_us", base::monotonic_now() - since},
+                     {"peer", head.peer},
+                     {"key", call.caller.key_id},
+                     {"job", call.job}});
+  }
+}
+
+Task<> Service::dispatch(Call& call, const Route& route) {
+  if (route.scope != 0) {
+    auto caller = co_await callers_.identify(call.head());
+    if (!caller) {
+      parts_.metrics.refused(info_of(caller.error().code).name);
+      http::Response response = to_response(caller.error());
+      if (caller.error().code == ProblemCode::unauthorized)
+        response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"retort\""});
+      co_return co_await call.answer(std::move(response));
+    }
+    call.caller = *std::move(caller);
+    if (!call.caller.may(route.scope)) {
+      const Problem problem{.code = ProblemCode::forbidden,
+                            .detail = "this needs a key with the scope " +
+                                      std::string(scope_name(route.scope))};
+      co_return co_await call.answer(problem);
+    }
+  }
+  co_await (this->*route.handler)(call);
+}
+
+// ---- What handlers share. ----
+
+Task<std::expected<text::json::value, Problem>> Service::read_json(Call& call) {
+  const std::string* const type = call.head().header("content-type");
+  const std::string_view media =
+      type == nullptr ? std::string_view() : std::string_view(*type).substr(0, type->find(';'));
+  if (media != "application/json") {
+    co_return std::unexpected(
+        Problem{.code = ProblemCode::unsupported_media_type,
+                .detail = "Content-Type must be application/json"});
+  }
+  const base::ByteSize largest = settings_->http.largest_body;
+  auto body = co_await call.exchange.read_all(largest);
+  if (!body) {
+    if (body.error().fault == base::Fault::exhausted) {
+      co_return std::unexpected(
+          Problem{.code = ProblemCode::body_too_large,
+                  .detail = "a body may have " + base::to_text(largest) +
+                            "; larger inputs go to /v1/blobs first",
+                  .extra = {{"largest_bytes", largest.bytes()}}});
+    }
+    co_return std::unexpected(
+        Problem{.code = ProblemCode::bad_request, .detail = "the body could not be read"});
+  }
+  auto json = text::parse_json(*body);
+  if (!json) co_return std::unexpected(problem_of_json(json.error()));
+  co_return *std::move(json);
+}
+
+std::expected<JobRequest, Problem> Service::parse_job(const text::json::value& body,
+                                                      const Caller& caller) const {
+  auto request = parse_job_request(body, *settings_, offers_, &caller.bounds);
+  if (!request) return std::unexpected(problem_of(std::move(request).error()));
+  return *std::move(request);
+}
+
+Task<std::optional<Problem>> Service::open_blobs(JobRequest& request, std::string owner) {
+  for (const BlobUse& use : request.blobs) {
+    auto open = [owner, sha256 = use.sha256, now = utc_now_us()](Storage::Stores& stores) {
+      return stores.blobs.open(owner, sha256, now);
+    };
+    auto blob = co_await parts_.storage.run(std::move(open));
+    if (!blob) {
+      if (blob.error().fault != base::Fault::not_found) co_return internal_problem();
+      Problem problem{.code = ProblemCode::blob_not_found,
+                      .detail = "you have uploaded no blob " + use.sha256 + ", which " +
+                                use.pointer + " names"};
+      co_return problem;
+    }
+    // Whoever reads the file keeps the blob from being evicted.
+    struct Held {
+      base::Fd file;
+      store::Hold hold;
+    };
+    auto held = std::make_shared<const Held>(Held{std::move(blob->file), std::move(blob->hold)});
+    job::Input input{.text = {},
+                     .file = std::shared_ptr<const base::Fd>(held, &held->file)};
+    put_blob(request.submission, use, std::move(input));
+  }
+  co_return std::nullopt;
+}
+
+Task<std::expected<JobRequest, Problem>> Service::read_job(const text::json::value& body,
+                                                           const Caller& caller) {
+  auto request = parse_job(body, caller);
+  if (!request) co_return request;
+  if (auto problem = co_await open_blobs(*request, caller.owner))
+    co_return std::unexpected(*std::move(problem));
+  co_return request;
+}
+
+Order Service::order_of(JobRequest request, const Caller& caller) const {
+  Order order;
+  order.submission = std::move(request.submission);
+  if (settings_->cache.per_key) order.submission.cache_scope = caller.owner;
+  order.runtime = std::move(request.runtime_id);
+  order.owner = caller.turn;
+  order.priority = request.priority;
+  order.bytes = request.bytes;
+  order.use_cache = request.use_cache;
+  order.longest_wait = settings_->queue.wait;
+  return order;
+}
+
+Task<std::expected<job::JobResult, Problem>> Service::run_job(Order order,
+                                                              std::shared_ptr<Cancel> cancel) {
+  const auto pass = jobs_.enter();
+  if (is_draining_ || !pass) {
+    co_return std::unexpected(Problem{.code = ProblemCode::draining,
+                                      .detail = "this server is about to stop; try again",
+                                      .retry_after_s = 1});
+  }
+  constexpr std::size_t kMany = 64;
+  if (cancels_.size() > kMany && cancels_.size() > 2 * parts_.engine.jobs())
+    std::erase_if(cancels_, [](const auto& weak) { return weak.expired(); });
+  cancels_.push_back(cancel);
+  auto result = co_await parts_.engine.run(std::move(order), cancel);
+  if (!result) parts_.metrics.refused(info_of(result.error().code).name);
+  co_return result;
+}
+
+text::json::object Service::result_json(const job::JobResult& result,
+                                        const std::string& runtime,
+                                        const std::string& id) const {
+  const auto files =
+      result.files.is_open()
+          ? job::read_output_files(result.files, settings_->jobs.collect_bytes)
+          : std::vector<job::OutputFile>();
+  text::json::object record = job::to_json(result, runtime, files);
+  record["id"] = id;
+  return record;
+}
+
+}  // namespace retort::api

@@ -1,0 +1,126 @@
+// Service: version 1 of the API: which handler answers which request, and what holds for all of
+// them: the Host they name, the caller, the figures, the log.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/callers.h"
+#include "api/cancel.h"
+#include "api/engine.h"
+#include "api/job_request.h"
+#include "api/log.h"
+#include "api/metrics.h"
+#include "api/offers.h"
+#include "api/problem.h"
+#include "api/settings.h"
+#include "api/storage.h"
+#include "async/gate.h"
+#include "async/task.h"
+#include "http/exchange.h"
+#include "text/json.h"
+
+namespace retort::api {
+
+// One request under way.
+struct Call {
+  http::Exchange& exchange;
+  Caller caller;
+  std::vector<std::string> parts;  // of the path, where the pattern has a name in braces
+  unsigned status = 0;             // of the answer, once there is one
+  std::string job;                 // its id, for the log
+
+  [[nodiscard]] const http::RequestHead& head() const { return exchange.head(); }
+  async::Task<> answer(http::Response response);
+  async::Task<> answer(const Problem& problem);
+  async::Task<> answer(unsigned code, const text::json::value& body);
+};
+
+// An identifier that nobody guesses: 128 random bits, in base32.
+std::string make_id();
+
+class Service {
+ public:
+  // All of it outlives the service.
+  struct Parts {
+    async::Executor executor;
+    const runtime::Catalogue& catalogue;
+    Engine& engine;
+    Storage& storage;
+    Metrics& metrics;
+    Log& log;
+  };
+
+  Service(const Parts& parts, Settings settings, std::map<std::string, Measured> measured);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  ~Service();
+
+  // For http::Server.
+  async::Task<> handle(http::Exchange& exchange);
+
+  // From here on these hold, for requests that begin.
+  void use(Settings settings);
+  // No new jobs; those under way go on. Returns when the last of them has ended.
+  async::Task<> drain();
+  // Ends all jobs under way.
+  void cancel_all();
+
+  // Of all routes, for the metrics: "run", "jobs.create".
+  static std::vector<std::string> operations();
+
+ private:
+  struct Route;
+  friend struct Route;
+  static const std::vector<Route>& routes();
+
+  async::Task<> dispatch(Call& call, const Route& route);
+  std::optional<Problem> check_host(const http::RequestHead& head) const;
+  std::optional<Problem> check_origin(const http::RequestHead& head) const;
+
+  // run_handler.cc
+  async::Task<> run(Call& call);
+  // runtime_handlers.cc
+  async::Task<> list_runtimes(Call& call);
+  async::Task<> show_runtime(Call& call);
+  // operation_handlers.cc
+  async::Task<> health(Call& call);
+  async::Task<> metrics(Call& call);
+  async::Task<> openapi(Call& call);
+
+  // ---- What handlers share. ----
+
+  // The body as JSON; 415, 413 and 400 as problems.
+  async::Task<std::expected<text::json::value, Problem>> read_json(Call& call);
+  // The request in it, complete: its blobs are open.
+  async::Task<std::expected<JobRequest, Problem>> read_job(const text::json::value& body,
+                                                           const Caller& caller);
+  std::expected<JobRequest, Problem> parse_job(const text::json::value& body,
+                                               const Caller& caller) const;
+  async::Task<std::optional<Problem>> open_blobs(JobRequest& request, std::string owner);
+  Order order_of(JobRequest request, const Caller& caller) const;
+  // Runs a job, in the gate that a drain waits at, and known to cancel_all.
+  async::Task<std::expected<job::JobResult, Problem>> run_job(Order order,
+                                                              std::shared_ptr<Cancel> cancel);
+  // The result as the client gets it; `id` names the job.
+  text::json::object result_json(const job::JobResult& result,
+                                 const std::string& runtime,
+                                 const std::string& id) const;
+
+  Parts parts_;
+  std::shared_ptr<const Settings> settings_;
+  std::map<std::string, Measured> measured_;
+  Offers offers_;
+  Callers callers_;
+  async::Gate jobs_;
+  std::vector<std::weak_ptr<Cancel>> cancels_;
+  bool is_draining_ = false;
+};
+
+}  // namespace retort::api

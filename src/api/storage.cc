@@ -1,0 +1,69 @@
+// Storage: opens the state folder's parts in order.
+#include "api/storage.h"
+
+#include <chrono>
+
+#include "async/task.h"
+#include "store/state_folder.h"
+
+namespace retort::api {
+
+using base::Fd;
+using base::Result;
+
+std::int64_t utc_now_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+Result<std::unique_ptr<Storage>> Storage::open(const Settings& settings) {
+  const std::string& path = settings.server.state;
+  std::unique_ptr<Storage> storage(new Storage);
+  RETORT_TRY(storage->folder_, store::open_state_folder(path));
+  RETORT_TRY(storage->lock_, store::lock_state_folder(storage->folder_, path));
+  RETORT_TRY(storage->database_,
+             store::Database::open(path + "/retort.db", store::Database::Check::after_unclean_end));
+  store::Database& database = *storage->database_;
+  RETORT_TRY(storage->blobs_, store::Blobs::open(database, storage->folder_));
+  storage->stores_.emplace(Stores{.jobs = store::Jobs(database),
+                                  .webhooks = store::Webhooks(database),
+                                  .keys = store::Keys(database),
+                                  .audit = store::Audit(database),
+                                  .blobs = *storage->blobs_});
+  if (settings.cache.enabled) {
+    RETORT_TRY(storage->cache_,
+               store::Cache::open(
+                   storage->folder_,
+                   {.most = settings.cache.size, .oldest = settings.cache.age}));
+  }
+  return storage;
+}
+
+namespace {
+
+async::Task<> fetch(Storage& storage,
+                    std::string key,
+                    std::function<void(std::optional<Fd>)> answer) {
+  auto work = [key, now = utc_now_us()](store::Cache& cache) { return cache.get(key, now); };
+  auto found = co_await storage.with_cache(std::move(work));
+  answer(found ? std::optional<Fd>(*std::move(found)) : std::nullopt);
+}
+
+async::Task<> keep(Storage& storage, std::string key, std::shared_ptr<Fd> entry) {
+  auto work = [key, entry, now = utc_now_us()](store::Cache& cache) {
+    (void)cache.put(key, *entry, now);  // what cannot be kept is compiled again
+  };
+  co_await storage.with_cache(std::move(work));
+}
+
+}  // namespace
+
+void DiskShelf::get(const std::string& key, std::function<void(std::optional<Fd>)> answer) {
+  async::spawn(executor_, fetch(storage_, key, std::move(answer)));
+}
+
+void DiskShelf::put(const std::string& key, Fd entry) {
+  async::spawn(executor_, keep(storage_, key, std::make_shared<Fd>(std::move(entry))));
+}
+
+}  // namespace retort::api
