@@ -114,10 +114,11 @@ Task<> talk(Exchange& exchange, Observed& observed) {
   limits.idle = std::chrono::milliseconds(400);
   limits.message = std::chrono::milliseconds(300);
   limits.stall = std::chrono::milliseconds(300);
+  const bool floods = exchange.head().parameter("flood") != nullptr;
+  if (floods) limits.idle = std::chrono::seconds(60);
   auto opened = co_await exchange.accept_websocket(limits, "test.v1");
   if (!opened) note(observed, opened.error());
   if (!opened) co_return;
-  const bool floods = exchange.head().parameter("flood") != nullptr;
   while (true) {
     auto message = co_await (*opened)->read();
     if (!message) note(observed, message.error());

@@ -28,6 +28,7 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kClosing = std::chrono::seconds(5);
+constexpr auto kClosingOnFault = std::chrono::seconds(1);  // of the peer's: it need not agree
 constexpr std::size_t kReadStep = std::size_t{16} << 10U;
 constexpr std::uint64_t kLeastRate = 500;  // bytes a second, as Options::least_rate
 
@@ -115,10 +116,13 @@ Error gone(std::string why) {
   return Error{Fault::gone, "the WebSocket is closed: " + std::move(why), 0};
 }
 
-Task<> close_core(std::shared_ptr<Core> core, std::uint16_t code, std::string text) {
+Task<> close_core(std::shared_ptr<Core> core,
+                  std::uint16_t code,
+                  std::string text,
+                  Clock::duration patience) {
   if (core->is_closing || core->is_over) co_return;
   core->is_closing = true;
-  core->close_timer.expires_after(kClosing);
+  core->close_timer.expires_after(patience);
   core->close_timer.async_wait([weak = core->weak_from_this()](const auto& error) {
     const auto self = weak.lock();
     if (self && !error) self->cut();
@@ -134,7 +138,7 @@ Task<> close_core(std::shared_ptr<Core> core, std::uint16_t code, std::string te
 
 // For what is found while Beast is at work.
 void fail_soon(const std::shared_ptr<Core>& core, websocket::close_code code, const char* why) {
-  async::spawn(core->stream.get_executor(), close_core(core, code, why));
+  async::spawn(core->stream.get_executor(), close_core(core, code, why, kClosingOnFault));
 }
 
 void watch_write(const std::shared_ptr<Core>& core) {
@@ -210,7 +214,7 @@ class BeastWebSocket final : public WebSocket {
     return write_message(core_, binary, std::move(bytes));
   }
   Task<> close(std::uint16_t code, std::string reason) override {
-    return close_core(core_, code, std::move(reason));
+    return close_core(core_, code, std::move(reason), kClosing);
   }
 
  private:
@@ -229,6 +233,7 @@ Task<Result<OpenedWebSocket>> open_websocket(Socket socket,
   timeout.idle_timeout = limits.idle;
   timeout.keep_alive_pings = true;
   core->stream.set_option(timeout);
+  core->stream.auto_fragment(false);  // a message is a frame, written from where it is
   core->stream.read_message_max(limits.largest_message.bytes());
   auto decorate = [subprotocol](websocket::response_type& response) {
     if (!subprotocol.empty()) response.set(beast::http::field::sec_websocket_protocol, subprotocol);
