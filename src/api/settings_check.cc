@@ -268,7 +268,7 @@ Status fit_to_machine(Settings& settings, const Machine& machine) {
   }
   const std::uint64_t least = smallest_of(Limit::memory);
   if (!settings.queue.memory) {
-    const std::uint64_t share = machine.memory.bytes() / 4 * 3;
+    const std::uint64_t share = (machine.memory.bytes() / 4 * 3) >> 20U << 20U;  // whole MiB
     settings.queue.memory = ByteSize::of_bytes(std::max(share, least));
     settings.sources["queue.memory"] = "auto, of the machine";
   }

@@ -272,8 +272,8 @@ std::string default_config_file(const SettingSources& sources) {
     const std::string own = folder + "/retort.toml";
     if (!folder.empty() && is_there(own)) return own;
   }
-  const std::string system(kSystemFile);
-  return is_there(system) ? system : std::string();
+  const std::string for_all(kSystemFile);
+  return is_there(for_all) ? for_all : std::string();
 }
 
 std::string default_state(const SettingSources& sources) {

@@ -12,9 +12,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api/settings_page.h"
 #include "base/bytes.h"
 #include "cell/limits.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "text/nearest.h"
 
 namespace retort::cli {
@@ -125,6 +127,23 @@ void add_run(CLI::App& app, RunOptions& options) {
   app.footer(limits_help());
 }
 
+void add_config(CLI::App& app, ConfigOptions& options) {
+  app.add_option("--config",
+                 options.file,
+                 "Settings file; by default /etc/retort/retort.toml, or for others than root "
+                 "$XDG_CONFIG_HOME/retort/retort.toml where there is one")
+      ->type_name("FILE");
+  app.add_option("--set", options.sets, "Set one key, as in queue.slots=2; may be given again")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  app.footer(
+      "\nA value comes from the first of --set, the environment (RETORT_QUEUE_SLOTS for "
+      "queue.slots),\nthe file, the default. The keys:\n" +
+      api::settings_help());
+}
+
 // The first word that should name a command of `app` and does not, told on stderr. CLI11 would only
 // say that a command is missing.
 bool is_command_unknown(const CLI::App& app, std::span<const std::string> words) {
@@ -196,6 +215,22 @@ int run_command_line(int argc, char** argv) {
       "doctor", "What this host can enforce, what not, and the command that mends it");
   doctor_command->add_flag("--json", doctor_options.json, "As JSON");
   doctor_command->callback([&] { command = [&] { return doctor(doctor_options); }; });
+
+  ConfigOptions config_options;
+  auto* config = app.add_subcommand("config", "The server's settings, and where they come from");
+  config->require_subcommand(1);
+  auto* show = config->add_subcommand("show", "Every key with its value and its source, as TOML");
+  add_config(*show, config_options);
+  show->add_flag("--json", config_options.json, "As JSON");
+  show->callback([&] { command = [&] { return config_show(config_options); }; });
+  auto* check = config->add_subcommand("check", "Every fault of the settings, without a start");
+  add_config(*check, config_options);
+  check->callback([&] { command = [&] { return config_check(config_options); }; });
+  auto* example =
+      config->add_subcommand("example", "A settings file with every key, commented out");
+  example->callback([&] { command = [] { return config_example(); }; });
+  auto* reference = config->add_subcommand("reference", "Every key as a table in Markdown");
+  reference->callback([&] { command = [] { return config_reference(); }; });
 
   BenchOptions bench_options;
   auto* bench_command =
