@@ -3,7 +3,7 @@
 # Static, so that it runs in any image; no sanitizer, since it is what is contained and not what contains.
 add_executable(retort-probe
   tests/probe/probe.cc tests/probe/tools.cc tests/probe/call_modes.cc tests/probe/file_modes.cc
-  tests/probe/sight_modes.cc tests/probe/stream_modes.cc tests/probe/work_modes.cc)
+  tests/probe/sight_modes.cc tests/probe/stream_modes.cc tests/probe/terminal_modes.cc tests/probe/work_modes.cc)
 target_include_directories(retort-probe PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 set_target_properties(retort-probe PROPERTIES COMPILE_OPTIONS "" LINK_OPTIONS "-static;-s")
 target_link_libraries(retort-probe PRIVATE retort_flags)
@@ -32,3 +32,4 @@ retort_cell_test(streams_test ALONE)
 retort_cell_test(many_test ALONE)
 retort_cell_test(collect_test)
 retort_cell_test(job_test)
+retort_cell_test(interactive_test)

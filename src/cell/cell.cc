@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/weaken.h"
 #include "cell/devices.h"
+#include "cell/signals.h"
 #include "kernel/credentials.h"
 #include "kernel/namespaces.h"
 #include "kernel/socket.h"
@@ -309,9 +310,10 @@ void Cell::take(const InitWord& word) {
 }
 
 void Cell::on_ready(std::vector<Fd> descriptors) {
-  if (running_ || descriptors.size() != 2) return kill(Cause::lost);
+  if (running_ || descriptors.size() != 3) return kill(Cause::lost);
   scratch_ = std::move(descriptors.at(0));
   const Fd start = std::move(descriptors.at(1));
+  program_ = std::move(descriptors.at(2));
   if (group_) {
     group_->restart_peaks();
     auto usage = group_->usage();
@@ -324,7 +326,20 @@ void Cell::on_ready(std::vector<Fd> descriptors) {
   facts_.setup_us = static_cast<std::uint64_t>((started_at_ - requested_at_).count());
   if (auto armed = wall_timer_.arm(request_.limits.wall_time); !armed) return kill(Cause::lost);
   running_ = true;
-  if (::write(start.get(), "g", 1) != 1) kill(Cause::lost);
+  if (::write(start.get(), "g", 1) != 1) return kill(Cause::lost);
+  for (const int number : kSendableSignals) {
+    if ((early_signals_ >> static_cast<unsigned>(number) & 1U) != 0) signal(number);
+  }
+}
+
+// The descriptor came from retort-init before the program was started, names that one process for
+// good, and is of use only for processes of namespaces below the keeper's own.
+void Cell::signal(int number) {
+  if (!running_) {
+    early_signals_ |= std::uint64_t{1} << static_cast<unsigned>(number);
+  } else if (program_.is_open() && !heard_end_) {
+    (void)kernel::send_signal(program_, number);
+  }
 }
 
 void Cell::on_wall_timer() {
@@ -389,6 +404,7 @@ void Cell::on_init_gone() {
   socket_.reset();
   (void)kernel::reap(init_.pidfd);
   init_.pidfd.reset();
+  program_.reset();
   if (last_word_.word == Word::ended) {
     facts_.end = last_word_.signaled != 0 ? End::signaled : End::exited;
     facts_.code = last_word_.code;

@@ -78,6 +78,9 @@ class Cell {
   Streams& streams() { return streams_; }
   // Ends it, whatever it is doing. `finished` is called as usual.
   void cancel() { kill(Cause::cancelled); }
+  // One of kSendableSignals (signals.h), to the program's first process. One that is sent before
+  // the program's start waits for it; one after its end goes nowhere.
+  void signal(int number);
 
  private:
   Cell(const Host& host,
@@ -124,6 +127,7 @@ class Cell {
   std::unique_ptr<kernel::Group> group_;
   base::Fd socket_;
   kernel::Child init_;
+  base::Fd program_;      // a pidfd
   kernel::Child reader_;  // of what the program left: one process after the other
   base::Fd scratch_;
   kernel::Timer wall_timer_;
@@ -132,6 +136,7 @@ class Cell {
 
   bool running_ = false;  // the program was told to start
   bool heard_end_ = false;
+  std::uint64_t early_signals_ = 0;  // bit per number: sent before the start
   base::Duration requested_at_;
   base::Duration started_at_{};
   base::Duration ended_at_{};

@@ -173,9 +173,11 @@ class Init {
     if (report.step != Step::ready) fail(report);
     bundle_.reset();
     queues_.reset();
-    const std::array descriptors = {scratch_.get(), start_pipe->write_end.get()};
+    const std::array descriptors = {
+        scratch_.get(), start_pipe->write_end.get(), child->pidfd.get()};
     send({.word = Word::ready}, descriptors);
     scratch_.reset();
+    child->pidfd.reset();
     start_pipe->write_end.reset();
 
     // The end of the pipe means that the program was executed; the process says so when it could

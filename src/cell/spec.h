@@ -34,10 +34,10 @@ struct InitSpec {
 };
 
 enum class Word : std::uint32_t {
-  ready =
-      1,   // init: all is made; with the descriptors of the writable folder and of the start pipe
-  failed,  // init: step, index, errno
-  ended,   // init: the program is gone
+  ready = 1,  // init: all is made; with three descriptors: the writable folder, the start pipe, and
+              // a pidfd of the program
+  failed,     // init: step, index, errno
+  ended,      // init: the program is gone
 };
 
 struct InitWord {

@@ -63,6 +63,8 @@ class Stage {
 
   // Ends the cell, and waits for no reader any more.
   void cancel();
+  // Sends the program a signal: see keeper::Client::signal.
+  base::Status signal(int number) { return client_.signal(id_, number); }
 
  private:
   std::function<void()> at_end_of(std::function<void()> tell);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "cell/signals.h"
 #include "keeper/frames.h"
 #include "kernel/files.h"
 #include "kernel/socket.h"
@@ -147,6 +148,19 @@ void Client::cancel(std::uint64_t id) {
   CancelFrame frame;
   frame.header.id = id;
   (void)kernel::send_message(socket_, kernel::frame_bytes(frame));
+}
+
+Status Client::signal(std::uint64_t id, int number) {
+  if (!cell::is_sendable(number)) {
+    return Error{Fault::invalid,
+                 "signal " + std::to_string(number) + " is none that a program may be sent",
+                 0};
+  }
+  SignalFrame frame;
+  frame.header.id = id;
+  frame.number = number;
+  (void)kernel::send_message(socket_, kernel::frame_bytes(frame));
+  return {};
 }
 
 void Client::on_frame() {

@@ -60,6 +60,10 @@ class Client {
   // Runs a sealed bundle in a new cell. Returns the number by which it can be cancelled.
   std::uint64_t run(const Order& order, const base::Fd& bundle, Callbacks callbacks);
   void cancel(std::uint64_t id);
+  // Sends a signal to the program of a cell: to its first process, and to no other. Before the
+  // program's start it waits for that; after its end it goes nowhere. Fault::invalid when it is
+  // none of cell::kSendableSignals (cell/signals.h).
+  base::Status signal(std::uint64_t id, int number);
 
  private:
   Client(kernel::EventLoop& loop, base::Fd socket, kernel::Child keeper)

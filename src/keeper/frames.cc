@@ -34,6 +34,8 @@ std::size_t length_of(Kind kind) {
       return sizeof(EndedFrame);
     case Kind::refused:
       return sizeof(RefusedFrame);
+    case Kind::signal:
+      return sizeof(SignalFrame);
   }
   return 0;
 }

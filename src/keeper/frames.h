@@ -24,7 +24,8 @@ enum class Kind : std::uint32_t {
   started,    // keeper: three or four descriptors: stdin, stdout, stderr, collected files
   cancel,     // client: end it
   ended,      // keeper: the last word on a cell
-  refused,    // keeper: it did not begin
+  refused,    // keeper: it did not begin; id 0: of no cell
+  signal,     // client: send the program a signal
 };
 
 struct FrameHeader {
@@ -71,6 +72,12 @@ struct StartedFrame {
 
 struct CancelFrame {
   FrameHeader header{.kind = Kind::cancel};
+};
+
+struct SignalFrame {
+  FrameHeader header{.kind = Kind::signal};
+  std::int32_t number = 0;  // one of cell::kSendableSignals
+  std::uint8_t reserved[4] = {};
 };
 
 struct EndedFrame {

@@ -214,6 +214,9 @@ class Keeper {
       if (!started) refuse(begin->id, started.error());
     } else if (const auto* const end = std::get_if<CancelRequest>(&*request)) {
       if (const auto found = cells_.find(end->id); found != cells_.end()) found->second->cancel();
+    } else if (const auto* const word = std::get_if<SignalRequest>(&*request)) {
+      if (const auto found = cells_.find(word->id); found != cells_.end())
+        found->second->signal(word->number);
     } else if (const auto* const bad = std::get_if<BadRequest>(&*request)) {
       refuse(bad->id, bad->why);
     }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cell/filter.h"
+#include "cell/signals.h"
 #include "keeper/frames.h"
 
 namespace retort::keeper {
@@ -40,6 +41,13 @@ Result<Request> read_request(std::span<const std::byte> bytes, std::size_t descr
     CancelFrame frame;
     std::memcpy(&frame, bytes.data(), sizeof frame);
     return CancelRequest{.id = frame.header.id};
+  }
+  if (kind == Kind::signal) {
+    SignalFrame frame;
+    std::memcpy(&frame, bytes.data(), sizeof frame);
+    if (cell::is_sendable(frame.number))
+      return SignalRequest{.id = frame.header.id, .number = frame.number};
+    return BadRequest{.why = Error{Fault::invalid, "keeper: no signal that may be sent", 0}};
   }
   if (kind != Kind::start) return Error{Fault::invalid, "keeper frame: not a client's", 0};
   StartFrame frame;

@@ -22,13 +22,18 @@ struct CancelRequest {
   std::uint64_t id = 0;
 };
 
-// A start that cannot be: the client hears why, and goes on.
-struct BadRequest {
+struct SignalRequest {
   std::uint64_t id = 0;
+  int number = 0;  // one of cell::kSendableSignals
+};
+
+// What cannot be: the client hears why, and goes on.
+struct BadRequest {
+  std::uint64_t id = 0;  // of the start that did not take place; 0: no cell is the worse for it
   base::Error why;
 };
 
-using Request = std::variant<StartRequest, CancelRequest, BadRequest>;
+using Request = std::variant<StartRequest, CancelRequest, SignalRequest, BadRequest>;
 
 // An Error: the client does not speak our protocol, and nothing that it says is to be believed.
 base::Result<Request> read_request(std::span<const std::byte> bytes, std::size_t descriptors);

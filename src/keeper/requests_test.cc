@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cell/filter.h"
+#include "cell/signals.h"
 #include "keeper/frames.h"
 #include "kernel/socket.h"
 
@@ -73,6 +74,29 @@ TEST(ReadRequest, TakesACancelOfAnyId) {
   ASSERT_TRUE(request);
   ASSERT_TRUE(std::holds_alternative<CancelRequest>(*request));
   EXPECT_EQ(std::get<CancelRequest>(*request).id, 99U);
+}
+
+TEST(ReadRequest, TakesTheSignalsThatPeopleSendAndRefusesTheRest) {
+  for (int number = -1; number <= 70; ++number) {
+    SignalFrame frame;
+    frame.header.id = 99;
+    frame.number = number;
+    const auto request = read_request(kernel::frame_bytes(frame), 0);
+    ASSERT_TRUE(request);
+    if (cell::is_sendable(number)) {
+      ASSERT_TRUE(std::holds_alternative<SignalRequest>(*request)) << number;
+      EXPECT_EQ(std::get<SignalRequest>(*request).id, 99U);
+      EXPECT_EQ(std::get<SignalRequest>(*request).number, number);
+    } else {
+      // Not under the cell's id: a refusal would be the last word on it.
+      ASSERT_TRUE(std::holds_alternative<BadRequest>(*request)) << number;
+      EXPECT_EQ(std::get<BadRequest>(*request).id, 0U);
+    }
+  }
+  for (const int number : {0, SIGSEGV, SIGSYS, SIGXCPU, SIGXFSZ, SIGPIPE, SIGCHLD, SIGRTMIN})
+    EXPECT_FALSE(cell::is_sendable(number)) << number;
+  for (const int number : {SIGINT, SIGTERM, SIGKILL, SIGHUP, SIGWINCH})
+    EXPECT_TRUE(cell::is_sendable(number)) << number;
 }
 
 TEST(ReadRequest, IsAnErrorForWhatOnlyAKeeperSays) {

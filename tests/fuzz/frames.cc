@@ -83,6 +83,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case Kind::cancel:
       (void)read_frame<CancelFrame>(bytes);
       break;
+    case Kind::signal:
+      (void)read_frame<SignalFrame>(bytes);
+      break;
     case Kind::ended:
       retort::fuzz::require(bytes.size() == sizeof(EndedFrame),
                             "a frame has the length of its kind");

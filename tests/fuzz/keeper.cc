@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cell/filter.h"
+#include "cell/signals.h"
 #include "fuzz/fuzz.h"
 #include "keeper/frames.h"
 #include "keeper/requests.h"
@@ -45,8 +46,12 @@ void check_request(const Request& request, const kernel::Message& message) {
     check_start(*start, frame, message.descriptors.size());
   } else if (const auto* const cancel = std::get_if<CancelRequest>(&request)) {
     require(header.kind == Kind::cancel && cancel->id == header.id, "a cancel is what was sent");
+  } else if (const auto* const word = std::get_if<SignalRequest>(&request)) {
+    require(header.kind == Kind::signal && word->id == header.id, "a signal is what was sent");
+    require(cell::is_sendable(word->number), "a signal is one that may be sent");
   } else if (const auto* const bad = std::get_if<BadRequest>(&request)) {
-    require(header.kind == Kind::start && bad->id == header.id, "a refusal answers its start");
+    require(bad->id == (header.kind == Kind::start ? header.id : 0), "a refusal answers a start");
+    require(header.kind == Kind::start || header.kind == Kind::signal, "no more can be refused");
     require(!bad->why.what.empty() && fuzz::is_plain(bad->why.what), "a refusal says why");
   }
 }

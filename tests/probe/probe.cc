@@ -8,7 +8,7 @@
 int main(int argc, char** argv) {
   using namespace retort::probe;  // NOLINT(google-build-using-namespace)
   const std::array tables = {
-      stream_modes(), work_modes(), file_modes(), sight_modes(), call_modes()};
+      stream_modes(), terminal_modes(), work_modes(), file_modes(), sight_modes(), call_modes()};
   const std::string_view name = argc > 1 ? argv[1] : "";
   for (const auto& table : tables) {
     for (const Mode& mode : table) {

@@ -25,6 +25,7 @@ std::span<const Mode> call_modes();
 std::span<const Mode> file_modes();
 std::span<const Mode> sight_modes();
 std::span<const Mode> stream_modes();
+std::span<const Mode> terminal_modes();
 std::span<const Mode> work_modes();
 
 // ---- What modes have in common. ----
