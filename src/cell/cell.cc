@@ -1,11 +1,10 @@
-// Cell: an event-driven life. Request, init, ready, start, end, every process dead, figures,
-// collection, gone.
+// Cell: an event-driven life. Request, init, ready, start, end, every process dead. What comes then
+// is in cell_end.cc.
 #include "cell/cell.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include "base/clock.h"
 #include "base/weaken.h"
 #include "cell/devices.h"
+#include "cell/execute_init.h"
+#include "cell/filter.h"
 #include "cell/signals.h"
 #include "kernel/credentials.h"
 #include "kernel/namespaces.h"
@@ -32,8 +33,7 @@ using base::Status;
 namespace {
 
 constexpr Duration kShortestCpuCheck{1'000};
-constexpr Duration kSetupTime{30'000'000};   // a cell that is not ready by then never will be
-constexpr Duration kReaderTime{60'000'000};  // a client that takes nothing must not hold the cell
+constexpr Duration kSetupTime{30'000'000};  // a cell that is not ready by then never will be
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
@@ -56,21 +56,6 @@ Limits weaken(Limits limits) {
   if (base::weakened("limit:disk")) limits.disk = more(limits.disk);
   if (base::weakened("limit:disk_inodes")) limits.disk_inodes *= kTimes;
   return limits;
-}
-
-// What a stranger may see of the keeper's environment: nothing, and in a weakened build what it is
-// to leave out.
-std::vector<std::string> environment() {
-  if constexpr (base::kWeakenedBuild)
-    return {"RETORT_WEAKEN=" + std::string(base::weakened_names())};
-  return {};
-}
-
-std::vector<char*> pointers(std::vector<std::string>& words) {
-  std::vector<char*> all;
-  for (std::string& word : words) all.push_back(word.data());
-  all.push_back(nullptr);
-  return all;
 }
 
 }  // namespace
@@ -151,6 +136,30 @@ Status Cell::begin() {
 }
 
 Status Cell::make_streams() {
+  RETORT_CHECK(request_.terminal ? make_terminal() : make_pipes());
+  if (request_.collect) {
+    RETORT_TRY(auto pipe, kernel::make_pipe());
+    streams_.collected_read = std::move(pipe.read_end);
+    collect_end_ = std::move(pipe.write_end);
+  }
+  return {};
+}
+
+Status Cell::make_terminal() {
+  facts_.step = Step::terminal;
+  const auto owner = ids_.single ? std::nullopt : std::optional(ids_.first + 1);
+  RETORT_TRY(auto terminal, kernel::make_terminal(owner));
+  RETORT_CHECK(kernel::set_terminal_size(terminal.master, *request_.terminal));
+  streams_.terminal = std::move(terminal.master);
+  terminals_ = std::move(terminal.folder);
+  for (Fd& end : program_ends_) {
+    end = Fd(::fcntl(terminal.program.get(), F_DUPFD_CLOEXEC, 0));
+    if (!end.is_open()) return os_error("fcntl", "the terminal");
+  }
+  return {};
+}
+
+Status Cell::make_pipes() {
   std::array<Fd*, 3> ours = {&streams_.stdin_write, &streams_.stdout_read, &streams_.stderr_read};
   for (std::size_t i = 0; i < ours.size(); ++i) {
     RETORT_TRY(auto pipe, kernel::make_pipe());
@@ -160,11 +169,6 @@ Status Cell::make_streams() {
     if (!ids_.single && ::fchown(program_ends_.at(i).get(), ids_.first + 1, ids_.first + 1) != 0) {
       return os_error("fchown", "a stream");
     }
-  }
-  if (request_.collect) {
-    RETORT_TRY(auto pipe, kernel::make_pipe());
-    streams_.collected_read = std::move(pipe.read_end);
-    collect_end_ = std::move(pipe.write_end);
   }
   return {};
 }
@@ -201,21 +205,26 @@ Status Cell::spawn_init() {
           1,
       .open_files = limits.open_files,
       .processes = ids_.single ? 0 : limits.processes + 8,
-      .add_ons = request_.add_ons,
+      .add_ons = request_.add_ons | (request_.terminal ? kTerminal : kNoAddOn),
       .first_id = ids_.single ? kProgramId : kInitId,
       .program_id = kProgramId,
       .network = limits.network,
       .own_devices = host_.makes_devices ? std::uint8_t{1} : std::uint8_t{0},
+      .terminal = request_.terminal ? std::uint8_t{1} : std::uint8_t{0},
   };
   std::vector<int> descriptors = {bundle_.get()};
   Fd devices;
-  if (host_.makes_devices) {
+  if (spec.has_devices()) {
     facts_.step = Step::devices;
-    RETORT_TRY(devices, make_devices());
+    const Nodes nodes = host_.makes_devices ? Nodes::own : Nodes::empty;
+    RETORT_TRY(devices, make_devices(nodes, request_.terminal.has_value()));
     descriptors.push_back(devices.get());
   }
+  if (terminals_.is_open()) descriptors.push_back(terminals_.get());
   facts_.step = Step::receive_spec;
-  return kernel::send_message(socket_, kernel::frame_bytes(spec), descriptors);
+  const auto sent = kernel::send_message(socket_, kernel::frame_bytes(spec), descriptors);
+  terminals_.reset();
+  return sent;
 }
 
 Status Cell::map_ids(pid_t child) const {
@@ -272,9 +281,7 @@ void Cell::become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const 
     if (::dup2(high_streams.at(static_cast<std::size_t>(i)), i) < 0) die(Step::start_init, errno);
   }
   if (::dup2(high_socket, kInitSocket) < 0) die(Step::start_init, errno);
-  std::vector<std::string> words = {"retort-init"};
-  std::vector<std::string> variables = environment();
-  ::execveat(high_init, "", pointers(words).data(), pointers(variables).data(), AT_EMPTY_PATH);
+  execute_init(high_init, {"retort-init"});
   die(Step::start_init, errno);
   ::_exit(1);
 }
@@ -423,157 +430,6 @@ void Cell::on_init_gone() {
   read_figures();
   look_at_disk();
   inspect();
-}
-
-void Cell::read_figures() {
-  if (!running_) {
-    // Files that do not fit into the memory are no failure of ours.
-    if (const auto usage =
-            group_ ? group_->usage() : Result<kernel::GroupUsage>(kernel::GroupUsage{})) {
-      facts_.memory_kills = usage->memory_kills;
-    }
-    return;
-  }
-  if (!group_) {
-    facts_.cpu_user_us = last_word_.cpu_user_us;
-    facts_.cpu_us = last_word_.cpu_user_us + last_word_.cpu_system_us;
-    facts_.memory_peak_bytes = last_word_.memory_peak_bytes;
-    facts_.has_memory_peak = last_word_.word == Word::ended;
-    return;
-  }
-  const auto usage = group_->usage();
-  if (!usage) {
-    facts_.end = End::setup_failed;
-    facts_.step = Step::group;
-    facts_.error_number = usage.error().os_errno;
-    return;
-  }
-  facts_.cpu_us = (usage->cpu_ns - cpu_before_ns_) / 1000;
-  facts_.cpu_user_us = std::min(facts_.cpu_us, (usage->cpu_user_ns - cpu_user_before_ns_) / 1000);
-  if (usage->memory_peak) {
-    facts_.has_memory_peak = true;
-    facts_.memory_peak_bytes = usage->memory_peak->bytes();
-  }
-  if (usage->processes_peak) {
-    facts_.has_processes_peak = true;
-    facts_.processes_peak =
-        std::max(*usage->processes_peak, 2U) - 1;  // retort-init is not the program's
-  }
-  facts_.memory_kills = usage->memory_kills;
-  facts_.processes_denied = usage->processes_denied;
-  // The kernel ended the whole group, or retort-init itself: that is no loss of ours.
-  if (facts_.cause == Cause::lost && facts_.memory_kills > 0) facts_.cause = Cause::memory;
-}
-
-void Cell::look_at_disk() {
-  if (!scratch_.is_open()) return;
-  struct statvfs state{};
-  if (::fstatvfs(scratch_.get(), &state) != 0) return;
-  facts_.disk_full = state.f_bavail == 0;
-  facts_.inodes_full = state.f_favail == 0;
-  written_bytes_ = (state.f_blocks - state.f_bfree) * state.f_frsize;
-}
-
-// Only a cell that holds that much can hold a file that large (holes aside): the rare case pays for
-// the look.
-void Cell::inspect() {
-  inspected_at_ = monotonic_now();
-  const std::uint64_t largest = request_.limits.file_size.bytes();
-  if (may_collect_ && largest > 0 && written_bytes_ >= largest) {
-    const std::string size = std::to_string(largest);
-    if (spawn_reader({"retort-init", "measure", size}, &Cell::on_measured)) return;
-  }
-  collect();
-}
-
-void Cell::on_measured(const siginfo_t& ended) {
-  facts_.file_size_reached = ended.si_code == CLD_EXITED && ended.si_status == kFoundLarge;
-  collect();
-}
-
-void Cell::collect() {
-  if (!may_collect_ || !request_.collect) return finish();
-  const bool begun = spawn_reader({"retort-init",
-                                   "collect",
-                                   std::to_string(request_.collect_bytes),
-                                   std::to_string(request_.collect_entries)},
-                                  &Cell::on_collected)
-                         .has_value();
-  collect_end_.reset();
-  if (begun) return;
-  facts_.collection_lost = true;
-  finish();
-}
-
-void Cell::on_collected(const siginfo_t& ended) {
-  facts_.collection_lost = ended.si_code != CLD_EXITED || ended.si_status != 0;
-  facts_.collect_us = static_cast<std::uint64_t>((monotonic_now() - inspected_at_).count());
-  finish();
-}
-
-// A process without privilege, under the dead program's id, that holds one folder, one bundle and
-// one pipe.
-Status Cell::spawn_reader(std::vector<std::string> words, void (Cell::*gone)(const siginfo_t&)) {
-  // Namespaces of its own as well: it has no use for networks or other processes.
-  RETORT_TRY(reader_, kernel::fork_child(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID));
-  if (reader_.pid == 0) become_reader(words);
-  RETORT_CHECK(host_.loop.watch(reader_.pidfd.get(), EPOLLIN, [this, gone](auto) {
-    host_.loop.forget(reader_.pidfd.get());
-    host_.loop.forget(reader_timer_.descriptor());
-    const auto ended = kernel::reap(reader_.pidfd);
-    reader_.pidfd.reset();
-    (this->*gone)(ended.value_or(siginfo_t{}));
-  }));
-  RETORT_CHECK(host_.loop.watch(reader_timer_.descriptor(), EPOLLIN, [this](auto) {
-    reader_timer_.acknowledge();
-    (void)kernel::send_signal(reader_.pidfd, SIGKILL);
-  }));
-  return reader_timer_.arm(kReaderTime);
-}
-
-void Cell::become_reader(std::vector<std::string>& words) const {
-  const auto must = [](const Status& status) {
-    if (!status) ::_exit(1);
-  };
-  if (!ids_.single && !base::weakened("collector:id"))
-    must(kernel::become(ids_.first + 1, ids_.first + 1));
-  must(kernel::die_with_parent());
-  must(kernel::drop_all_capabilities());
-  must(kernel::forbid_new_privileges());
-  kernel::reset_signals();
-  const std::array sources = {request_.collect ? collect_end_.get() : scratch_.get(),
-                              scratch_.get(),
-                              bundle_.get(),
-                              host_.init.get()};
-  std::array<int, 4> high{};
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    high.at(i) = ::fcntl(sources.at(i), F_DUPFD_CLOEXEC, 10);
-    if (high.at(i) < 0) ::_exit(1);
-  }
-  if (::dup2(high.at(0), 1) < 0 || ::dup2(high.at(1), kCollectFolder) < 0 ||
-      ::dup2(high.at(2), kCollectBundle) < 0) {
-    ::_exit(1);
-  }
-  // Whatever the keeper's own are, a reader has no use for them.
-  ::close(0);
-  ::close(2);
-  std::vector<std::string> variables = environment();
-  ::execveat(high.at(3), "", pointers(words).data(), pointers(variables).data(), AT_EMPTY_PATH);
-  ::_exit(1);
-}
-
-void Cell::finish() {
-  host_.loop.forget(wall_timer_.descriptor());
-  host_.loop.forget(cpu_timer_.descriptor());
-  if (group_) host_.loop.forget(group_->memory_event());
-  for (Fd& end : program_ends_) end.reset();
-  collect_end_.reset();
-  scratch_.reset();
-  bundle_.reset();
-  // The call may destroy this object, so nothing of it may be in the call.
-  const Finished finished = std::move(finished_);
-  const Facts facts = facts_;
-  finished(facts);
 }
 
 }  // namespace retort::cell

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "kernel/files.h"
 #include "kernel/process.h"
 #include "kernel/socket.h"
+#include "kernel/terminal.h"
 
 namespace retort::cell {
 
@@ -46,13 +48,15 @@ struct Request {
   bool collect = false;
   std::uint64_t collect_bytes = 0;
   std::uint64_t collect_entries = 0;
+  std::optional<kernel::TerminalSize> terminal;
 };
 
-// The caller's ends of the pipes.
+// The caller's ends: three pipes, or one terminal.
 struct Streams {
   base::Fd stdin_write;
   base::Fd stdout_read;
   base::Fd stderr_read;
+  base::Fd terminal;        // its master; the three above are not open then
   base::Fd collected_read;  // a bundle; open only when something is to be collected
 };
 
@@ -91,6 +95,8 @@ class Cell {
        Finished finished);
   base::Status begin();
   base::Status make_streams();
+  base::Status make_pipes();
+  base::Status make_terminal();
   base::Status spawn_init();
   base::Status map_ids(pid_t child) const;
   [[noreturn]] void become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const;
@@ -122,6 +128,7 @@ class Cell {
   Finished finished_;
   Streams streams_;
   std::array<base::Fd, 3> program_ends_;
+  base::Fd terminals_;  // what is to be /dev/pts
   base::Fd collect_end_;
 
   std::unique_ptr<kernel::Group> group_;

@@ -51,6 +51,8 @@ const char* step_text(Step step) {
       return "hide retort-init";
     case Step::streams:
       return "prepare the streams";
+    case Step::terminal:
+      return "make the terminal";
     case Step::start_program:
       return "fork the program";
     case Step::session:

@@ -31,6 +31,7 @@ enum class Step : std::uint16_t {
   forbid_namespaces,
   hide,  // retort-init cannot be looked into
   streams,
+  terminal,       // where one was asked for
   start_program,  // the fork that becomes the program
   session,
   files,  // sources and inputs are written

@@ -21,15 +21,14 @@ struct RelaxedFilter {
 }  // namespace
 
 std::span<const sock_filter> filter_for(Network network, std::uint32_t add_ons) {
-  static constexpr std::array<std::span<const sock_filter>, 8> kFilters = {
-      kFilter0, kFilter1, kFilter2, kFilter3, kFilter4, kFilter5, kFilter6, kFilter7};
 #ifdef RETORT_WEAKENED
   for (const RelaxedFilter& relaxed : kRelaxed) {
     if (base::weakened(relaxed.name))
       return network == Network::loopback ? relaxed.loopback : relaxed.none;
   }
 #endif
-  const unsigned index = (network == Network::loopback ? 1U : 0U) | (add_ons & kAllAddOns) << 1U;
+  constexpr std::uint32_t kWithRules = kPtrace | kInotify | kTerminal;
+  const unsigned index = (network == Network::loopback ? 1U : 0U) | (add_ons & kWithRules) << 1U;
   return kFilters.at(index);
 }
 

@@ -13,7 +13,8 @@
 namespace retort::cell {
 
 // What a runtime's manifest may ask for beyond the base filter, as bits.
-enum AddOn : std::uint32_t { kNoAddOn = 0, kPtrace = 1, kInotify = 2 };
+// A terminal's comes with the terminal, and can be asked for in no other way.
+enum AddOn : std::uint32_t { kNoAddOn = 0, kPtrace = 1, kInotify = 2, kTerminal = 4 };
 constexpr std::uint32_t kAllAddOns = kPtrace | kInotify;
 
 struct AddOnInfo {

@@ -225,6 +225,8 @@ std::string profile_text(Profile profile) {
       return "add-on `ptrace`";
     case Profile::inotify:
       return "add-on `inotify`";
+    case Profile::terminal:
+      return "a terminal";
   }
   die("an unknown profile");
 }
@@ -287,14 +289,21 @@ int main(int argc, char** argv) {
     out.close();
     return out ? 0 : 1;
   }
-  // Index: bit 0 loopback, bit 1 ptrace, bit 2 inotify, as filter.cc computes it.
-  for (unsigned index = 0; index < 8; ++index) {
+  // Index: bit 0 loopback, bit 1 ptrace, bit 2 inotify, bit 3 terminal, as filter.cc computes it.
+  constexpr unsigned kFilters = 16;
+  std::string table;
+  for (unsigned index = 0; index < kFilters; ++index) {
     std::set<Profile> profiles = {Profile::base};
     if ((index & 1U) != 0) profiles.insert(Profile::loopback);
     if ((index & 2U) != 0) profiles.insert(Profile::ptrace);
     if ((index & 4U) != 0) profiles.insert(Profile::inotify);
-    write_array(out, "kFilter" + std::to_string(index), compile(profiles));
+    if ((index & 8U) != 0) profiles.insert(Profile::terminal);
+    const std::string name = "kFilter" + std::to_string(index);
+    write_array(out, name, compile(profiles));
+    table += name + ",";
   }
+  out << "constexpr std::array<std::span<const sock_filter>, " << kFilters << "> kFilters = {"
+      << table << "};\n";
   for (const auto& [process, name] : {std::pair{Own::keeper, "kKeeperFilter"},
                                       {Own::init, "kInitFilter"},
                                       {Own::reader, "kReaderFilter"}}) {

@@ -83,6 +83,18 @@ constexpr std::uint64_t kIoctls[] = {TCGETS,
                                      FIOCLEX,
                                      FIOASYNC,
                                      TIOCOUTQ};
+// What the owner of a terminal needs besides. Not here: what feeds its input (TIOCSTI, TIOCLINUX),
+// takes a console (TIOCCONS), changes its discipline (TIOCSETD), locks others out (TIOCEXCL), or
+// makes another (TIOCGPTPEER).
+constexpr std::uint64_t kTerminalIoctls[] = {TCFLSH,
+                                             TCSBRK,
+                                             TCSBRKP,
+                                             TCXONC,
+                                             0x402C542B /* TCSETS2 */,
+                                             0x402C542C /* TCSETSW2 */,
+                                             0x402C542D /* TCSETSF2 */,
+                                             TIOCSCTTY,
+                                             TIOCNOTTY};
 constexpr std::uint64_t kSocketOptions[] = {SO_REUSEADDR,
                                             SO_BROADCAST,
                                             SO_SNDBUF,
@@ -317,6 +329,8 @@ constexpr Rule kIpc[] = {
     {.calls = "pipe2", .all = kPipeNoNotification},
 };
 constexpr Rule kTerminal[] = {{.calls = "ioctl", .one_of = kIoctls, .one_of_argument = 1}};
+constexpr Rule kOwnTerminal[] = {
+    {.calls = "ioctl", .one_of = kTerminalIoctls, .one_of_argument = 1}};
 constexpr Rule kSockets[] = {
     {.calls = "accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom "
               "recvmmsg recvmsg shutdown"},
@@ -423,6 +437,13 @@ constexpr Group kGroups[] = {
      Answer::allow,
      0,
      kTerminal},
+    {"draining, flushing and taking a terminal of the cell's own; still nothing that puts words "
+     "into "
+     "its input",
+     Profile::terminal,
+     Answer::allow,
+     0,
+     kOwnTerminal},
     {"local sockets; no filters attached, no out-of-band data",
      Profile::base,
      Answer::allow,

@@ -18,6 +18,7 @@ enum class Profile : std::uint8_t {
   loopback,  // internet sockets, for network = loopback
   ptrace,    // add-on for debuggers and sanitizers
   inotify,   // add-on for file watchers
+  terminal,  // where 0, 1 and 2 are one
 };
 
 enum class Answer : std::uint8_t { allow, error };

@@ -76,9 +76,11 @@ class Init {
     if (message->bytes.size() != sizeof spec_ || message->descriptors.empty()) ::_exit(1);
     std::memcpy(&spec_, message->bytes.data(), sizeof spec_);
     bundle_ = std::move(message->descriptors.front());
-    if (spec_.own_devices == 0) return;
-    if (message->descriptors.size() != 2) ::_exit(1);
+    if (!spec_.has_devices()) return;
+    const bool terminal = spec_.terminal != 0;
+    if (message->descriptors.size() != (terminal ? 3 : 2)) ::_exit(1);
     devices_ = std::move(message->descriptors.at(1));
+    if (terminal) terminals_ = std::move(message->descriptors.at(2));
   }
 
   void build() {
@@ -117,6 +119,8 @@ class Init {
       }
       case MountStep::Kind::devices:
         return kernel::attach(std::exchange(devices_, {}), AT_FDCWD, target);
+      case MountStep::Kind::terminals:
+        return kernel::attach(std::exchange(terminals_, {}), AT_FDCWD, target);
       case MountStep::Kind::folder: {
         RETORT_TRY(const Fd copied,
                    kernel::copy_mount(scratch_.get(), step.source, step.attributes));
@@ -224,6 +228,7 @@ class Init {
   Fd socket_;
   Fd bundle_;
   Fd devices_;
+  Fd terminals_;
   Fd scratch_;
   Fd queues_;
   Fd report_;

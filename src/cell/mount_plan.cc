@@ -6,6 +6,7 @@
 namespace retort::cell {
 namespace {
 
+constexpr std::string_view kTerminalDevice = "/dev/tty";
 constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 // Test-only: the image's own mount, shared with every cell.
@@ -66,7 +67,7 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
                   .target = "/proc",
                   .options = proc,
                   .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC});
-  if (spec.own_devices != 0) {
+  if (spec.has_devices()) {
     plan.push_back({.step = Step::devices,
                     .kind = MountStep::Kind::devices,
                     .type = "",
@@ -77,8 +78,9 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
   }
   // Elsewhere the host's own nodes: an ordinary user can make none.
   for (const char* device :
-       {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+       {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}) {
     if (spec.own_devices != 0) break;
+    if (device == kTerminalDevice && spec.terminal == 0) continue;
     plan.push_back({.step = Step::devices,
                     .kind = MountStep::Kind::copy,
                     .type = "",
@@ -86,6 +88,15 @@ std::vector<MountStep> mount_plan(const InitSpec& spec) {
                     .target = device,
                     .options = {},
                     .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
+  }
+  if (spec.terminal != 0) {
+    plan.push_back({.step = Step::terminal,
+                    .kind = MountStep::Kind::terminals,
+                    .type = "",
+                    .source = "",
+                    .target = "/dev/pts",
+                    .options = {},
+                    .attributes = 0});
   }
   // One file system for all that can be written: one budget of bytes and inodes, charged to the
   // cell's memory.

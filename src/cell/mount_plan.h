@@ -26,6 +26,7 @@ struct MountStep {
     copy,        // of the mount at `source`
     folder,      // of the writable file system: `source` is its name there
     devices,     // the one that the keeper made (devices.h)
+    terminals,   // likewise (kernel/terminal.h)
   };
   Step step;
   Kind kind;

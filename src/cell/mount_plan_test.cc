@@ -40,6 +40,28 @@ TEST(MountPlan, LetsDevicesWorkOnlyOnTheFiveNodes) {
   EXPECT_EQ(devices, 5);
 }
 
+TEST(MountPlan, HasATerminalWhereOneWasAskedForAndNowhereElse) {
+  const auto targets = [](const InitSpec& spec) {
+    std::vector<std::string> found;
+    for (const MountStep& step : mount_plan(spec)) {
+      if (step.target.starts_with("/dev") && step.target != "/dev/shm")
+        found.push_back(step.target);
+    }
+    return found;
+  };
+  using Targets = std::vector<std::string>;
+  InitSpec spec = kSpec;
+  const Targets nodes = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+  EXPECT_EQ(targets(spec), nodes);
+  spec.terminal = 1;
+  Targets all = {"/dev"};
+  all.insert(all.end(), nodes.begin(), nodes.end());
+  all.insert(all.end(), {"/dev/tty", "/dev/pts"});
+  EXPECT_EQ(targets(spec), all);
+  spec.own_devices = 1;
+  EXPECT_EQ(targets(spec), (Targets{"/dev", "/dev/pts"}));
+}
+
 TEST(MountPlan, GivesEverythingWritableOneBudget) {
   const auto plan = mount_plan(kSpec);
   const auto tmpfs = std::ranges::find(plan, "tmpfs", &MountStep::type);

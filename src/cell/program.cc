@@ -20,6 +20,7 @@
 #include "kernel/landlock.h"
 #include "kernel/process.h"
 #include "kernel/seccomp.h"
+#include "kernel/terminal.h"
 
 namespace retort::cell {
 
@@ -109,6 +110,7 @@ kernel::LandlockRules landlock_rules(const InitSpec& spec, const Fd& queues) {
                               .rewritable = {"/dev", "/proc"},
                               .writable_descriptors = {queues.get()},
                               .internet = spec.network == Network::loopback};
+  if (spec.terminal != 0) rules.terminals = {"/dev/pts", "/dev/tty"};
   for (const ScratchFolder& folder : scratch_folders()) rules.writable.emplace_back(folder.target);
   return rules;
 }
@@ -126,6 +128,7 @@ void become_program(const InitSpec& spec,
                     const Fd& start,
                     const Fd& report) {
   if (::setsid() < 0) die(report, Step::session, errno);
+  if (spec.terminal != 0) must(kernel::control_terminal(0), report, Step::session, 1);
   must(kernel::become(spec.program_id, spec.program_id), report, Step::program_ids);
   ::umask(022);
 

@@ -14,7 +14,8 @@ constexpr unsigned kInitId = 0;
 constexpr unsigned kProgramId = 1000;
 constexpr unsigned kNobodyId = 65534;
 
-// Keeper to init, once, with the bundle's descriptor.
+// Keeper to init, once, with descriptors: the bundle, what is to be /dev (has_devices), what is to
+// be /dev/pts (terminal).
 struct InitSpec {
   std::uint64_t disk_bytes = 0;
   std::uint64_t disk_inodes = 0;
@@ -29,8 +30,10 @@ struct InitSpec {
   std::uint32_t first_id = kInitId;       // of retort-init, inside
   std::uint32_t program_id = kProgramId;  // of the program, inside
   Network network = Network::none;
-  std::uint8_t own_devices = 0;  // a second descriptor is the cell's /dev (devices.h)
-  std::uint8_t reserved[2] = {};
+  std::uint8_t own_devices = 0;  // its nodes are the cell's own (devices.h)
+  std::uint8_t terminal = 0;     // 0, 1 and 2 are one, and it is to be the session's
+  std::uint8_t reserved[1] = {};
+  [[nodiscard]] bool has_devices() const { return own_devices != 0 || terminal != 0; }
 };
 
 enum class Word : std::uint32_t {

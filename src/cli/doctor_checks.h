@@ -14,7 +14,7 @@ namespace retort::cli {
 
 enum class Level : std::uint8_t {
   essential,  // without it no cell runs
-  limits,     // without it something is not enforced or not measured
+  limits,     // without it something is not enforced, not measured, or not to be had
   hardening,  // without it a wall is thinner
 };
 

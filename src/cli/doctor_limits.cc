@@ -250,6 +250,18 @@ void check_inherited(Checks& checks) {
   checks.push_back(check);
 }
 
+void check_terminals(Checks& checks) {
+  Check check{"terminals", "limits", Level::limits, "a terminal in a devpts of a cell's own"};
+  const Status made = kernel::probe_terminals();
+  check.found = made.has_value();
+  if (!made) {
+    check.detail = made.error().what;
+    check.mend = mend_kernel(made.error(), "4.13");
+  }
+  check.lost = "jobs that ask for a terminal do not run";
+  checks.push_back(check);
+}
+
 }  // namespace
 
 void check_limits(Checks& checks, const Trial& trial) {
@@ -259,6 +271,7 @@ void check_limits(Checks& checks, const Trial& trial) {
   check_birth(checks, version);
   check_open_files(checks);
   check_inherited(checks);
+  check_terminals(checks);
 }
 
 }  // namespace retort::cli

@@ -9,6 +9,7 @@
 namespace retort::job {
 
 using base::ByteSize;
+using base::Error;
 using base::Fault;
 using base::Fd;
 using base::Result;
@@ -16,6 +17,9 @@ using base::Status;
 using cell::Outcome;
 
 namespace {
+
+// What most clients' terminals understand, and every ncurses has (terminfo(5)).
+constexpr const char* kTerminalKind = "xterm-256color";
 
 std::uint64_t build_memory(const Program& program) {
   const bool is_built = program.runtime->compile.has_value() || program.archive.has_value();
@@ -60,6 +64,18 @@ void Job::cancel() {
   for (const Running& running : running_) {
     if (running.run) running.run->cancel();
   }
+}
+
+Status Job::signal(int number) {
+  return is_running_ && stage_ ? stage_->signal(number) : Status();
+}
+
+Status Job::resize(kernel::TerminalSize size) {
+  auto& terminal = submission_.streams.terminal;
+  if (!terminal || !size.is_valid())
+    return Error{Fault::invalid, "no terminal, or none of that size (1 to 4096)", 0};
+  terminal = size;
+  return is_running_ && stage_ ? stage_->resize(size) : Status();
 }
 
 void Job::build(Program program, std::string suffix, std::function<void(Built)> next) {
@@ -134,21 +150,21 @@ Status Job::run() {
   const runtime::StageSpec& spec = built.program.runtime->run;
   Contents contents;
   RETORT_TRY(contents.command, command_for(built, spec, true, built.program.args));
-  contents.env = spec.env;
-  for (const auto& [name, value] : built.program.env) contents.env[name] = value;
+  if (submission_.streams.terminal) contents.env["TERM"] = kTerminalKind;
+  for (const auto& variables : {spec.env, built.program.env}) {
+    for (const auto& [name, value] : variables) contents.env[name] = value;
+  }
   contents.wanted = submission_.collect;
   RETORT_TRY(const Fd bundle, make_bundle(built, contents));
   const keeper::Order order = order_for(built.program.run_limits,
                                         spec.add_ons,
                                         submission_.allow_unenforced,
                                         !submission_.collect.empty());
-  stage_ = std::make_unique<Stage>(means_.loop,
-                                   means_.keeper,
-                                   "run",
-                                   order,
-                                   bundle,
-                                   std::move(submission_.streams),
-                                   [this](auto result) { on_run(std::move(result)); });
+  is_running_ = true;
+  stage_ = std::make_unique<Stage>(
+      means_.loop, means_.keeper, "run", order, bundle, submission_.streams, [this](auto result) {
+        on_run(std::move(result));
+      });
   return {};
 }
 

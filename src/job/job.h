@@ -54,6 +54,10 @@ class Job {
   void start();
   // Ends it; `done` follows with the outcome `cancelled`.
   void cancel();
+  // Those of the stage that runs (Stage::signal, Stage::resize). Between stages a signal goes
+  // nowhere; a size is that of the stage to come.
+  base::Status signal(int number);
+  base::Status resize(kernel::TerminalSize size);
   [[nodiscard]] const Submission& submission() const { return submission_; }
 
  private:
@@ -85,6 +89,7 @@ class Job {
   TakeSeat take_seat_;
   base::Duration started_at_;
   bool cancelled_ = false;
+  bool is_running_ = false;  // the stage is the run stage
   JobResult result_;
   TestPrograms programs_;
   std::unique_ptr<Build> build_;

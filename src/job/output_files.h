@@ -16,7 +16,7 @@ namespace retort::job {
 struct OutputFile {
   std::string name;
   std::uint64_t size = 0;
-  std::string refused;  // why it was not taken; empty when it was
+  std::string refused;                      // why it was not taken; empty when it was
   std::optional<std::string> content = {};  // where it was read and not written
 };
 

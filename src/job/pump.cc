@@ -23,6 +23,7 @@ constexpr std::uint64_t kDroppedMost = 16U << 20U;
 constexpr std::uint64_t kDroppedTimes = 4;
 // A pipe or socket that is ready takes at least this much without waiting (PIPE_BUF, pipe(7)).
 constexpr std::size_t kSafeWrite = 4096;
+constexpr char kEndOfFile = '\x04';  // VEOF of a terminal that nobody has set otherwise
 
 // The same pipe or terminal by an open file description of our own, so that it can be made
 // non-blocking without doing that to everyone who shares the caller's. Not open where that cannot
@@ -40,11 +41,13 @@ bool is_regular(int descriptor) {
 
 }  // namespace
 
-InputPump::InputPump(kernel::EventLoop& loop,
-                     std::string text,
-                     int source,
-                     std::function<void()> at_end)
-    : loop_(loop), waiting_(std::move(text)), source_(source), at_end_(std::move(at_end)) {}
+InputPump::InputPump(
+    kernel::EventLoop& loop, std::string text, int source, Kind kind, std::function<void()> at_end)
+    : loop_(loop),
+      waiting_(std::move(text)),
+      source_(source),
+      at_end_(std::move(at_end)),
+      ends_by_character_(kind == Kind::terminal) {}
 
 void InputPump::start(Fd program_stdin) {
   program_ = std::move(program_stdin);
@@ -72,7 +75,11 @@ void InputPump::stop() {
 // Watches for the one thing that is missing: bytes, or room for them.
 void InputPump::await() {
   if (!program_.is_open()) return;
-  if (waiting_.empty() && source_ < 0) return stop();
+  if (waiting_.empty() && source_ < 0) {
+    if (!std::exchange(ends_by_character_, false)) return stop();
+    // Within a line the first one only hands over what there is of it.
+    waiting_ = within_line_ ? std::string(2, kEndOfFile) : std::string(1, kEndOfFile);
+  }
   const bool wants_room = !waiting_.empty() || source_always_ready_;
   (void)loop_.change(program_.get(), wants_room ? EPOLLOUT : 0U);
   if (source_watched_) (void)loop_.change(source_, waiting_.empty() ? EPOLLIN : 0U);
@@ -92,7 +99,7 @@ void InputPump::on_source() {
 }
 
 void InputPump::on_program(std::uint32_t events) {
-  if ((events & EPOLLERR) != 0) return stop();
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return stop();
   if (waiting_.empty() && source_always_ready_) fill();
   drain();
   await();
@@ -111,7 +118,10 @@ void InputPump::fill() {
 void InputPump::drain() {
   if (waiting_.empty() || !program_.is_open()) return;
   const ssize_t count = ::write(program_.get(), waiting_.data() + taken_, waiting_.size() - taken_);
-  if (count > 0) taken_ += static_cast<std::size_t>(count);
+  if (count > 0) {
+    taken_ += static_cast<std::size_t>(count);
+    within_line_ = waiting_.at(taken_ - 1) != '\n';
+  }
   if (taken_ == waiting_.size()) {
     waiting_.clear();
     taken_ = 0;

@@ -13,15 +13,19 @@
 
 namespace retort::job {
 
-// Feeds a program's stdin: fixed text first, then whatever comes from a descriptor, then its end.
+// Feeds a program's stdin: fixed text first, then whatever comes from a descriptor, then its end. A
+// terminal stays open; its end of input is a character (VEOF, termios(3)), which a program that
+// reads the terminal raw sees as it is.
 class InputPump {
  public:
   // `source` is -1 for none; it stays the caller's, and is left as it was (no O_NONBLOCK on what
   // others share).
   // `at_end` is called once, when nothing more is read from `source`.
+  enum class Kind : std::uint8_t { pipe, terminal };
   InputPump(kernel::EventLoop& loop,
             std::string text,
             int source,
+            Kind kind = Kind::pipe,
             std::function<void()> at_end = nullptr);
   InputPump(const InputPump&) = delete;
   InputPump& operator=(const InputPump&) = delete;
@@ -45,6 +49,8 @@ class InputPump {
   std::size_t taken_ = 0;
   int source_;
   std::function<void()> at_end_;
+  bool ends_by_character_;
+  bool within_line_ = false;          // the last byte that was taken was no line's end
   bool source_always_ready_ = false;  // a regular file: epoll does not take it
   bool source_watched_ = false;
   base::Fd program_;

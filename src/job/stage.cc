@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+
 #include "base/weaken.h"
 #include "cell/bundle.h"
 #include "kernel/files.h"
@@ -11,7 +14,9 @@
 namespace retort::job {
 
 using base::Error;
+using base::Fault;
 using base::Fd;
+using base::Status;
 
 namespace {
 
@@ -47,6 +52,7 @@ Stage::Stage(kernel::EventLoop& loop,
       input_(loop,
              std::move(streams.stdin_text),
              streams.stdin_source,
+             streams.terminal ? InputPump::Kind::terminal : InputPump::Kind::pipe,
              std::move(streams.stdin_ended)),
       output_(loop,
               streams.stdout_sink,
@@ -58,6 +64,7 @@ Stage::Stage(kernel::EventLoop& loop,
               kept_bytes(order_.limits.output),
               at_end_of(std::move(streams.stderr_ended)),
               [this] { on_flood(); }) {
+  order_.terminal = streams.terminal;
   id_ = client_.run(order_,
                     bundle,
                     {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
@@ -76,8 +83,7 @@ Stage::Stage(kernel::EventLoop& loop,
 std::function<void()> Stage::at_end_of(std::function<void()> tell) {
   return [this, tell = std::move(tell)] {
     if (tell) tell();
-    --open_streams_;
-    finish_when_complete();
+    on_output_end();
   };
 }
 
@@ -100,9 +106,48 @@ void Stage::on_started(cell::Streams streams) {
     if (auto memory = kernel::make_memory_file("collected")) collected_ = std::move(*memory);
     (void)loop_.watch(collecting_.get(), EPOLLIN, [this](auto) { on_collected(); });
   }
+  if (order_.terminal) {
+    // Without it nothing is read and nothing ends: the cell is of no use.
+    if (!start_terminal(std::move(streams.terminal))) cancel();
+    return;
+  }
   output_.start(std::move(streams.stdout_read));
   errors_.start(std::move(streams.stderr_read));
   input_.start(std::move(streams.stdin_write));
+}
+
+// Of a terminal, one stream comes back. Each pump has a descriptor of its own.
+Status Stage::start_terminal(Fd master) {
+  open_streams_ -= 2;
+  terminal_ = std::move(master);
+  RETORT_CHECK(kernel::set_terminal_size(terminal_, *order_.terminal));
+  std::array<Fd, 2> ends;
+  for (Fd& end : ends) {
+    end = Fd(::fcntl(terminal_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!end.is_open()) return base::os_error("fcntl", "the terminal");
+  }
+  ++open_streams_;
+  output_.start(std::move(ends.at(0)));
+  input_.start(std::move(ends.at(1)));
+  return {};
+}
+
+Status Stage::resize(kernel::TerminalSize size) {
+  if (!order_.terminal || !size.is_valid())
+    return Error{Fault::invalid, "no terminal, or none of that size (1 to 4096)", 0};
+  order_.terminal = size;  // for one that is still to come
+  return terminal_.is_open() ? kernel::set_terminal_size(terminal_, size) : Status();
+}
+
+// A terminal whose reader is gone hangs up, as a pipe breaks. One that the program has closed does
+// not: it may run on, as without its pipes.
+void Stage::on_output_end() {
+  if (order_.terminal && output_.sink_error() == EPIPE) {
+    input_.stop();
+    terminal_.reset();
+  }
+  --open_streams_;
+  finish_when_complete();
 }
 
 void Stage::on_collected() {

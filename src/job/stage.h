@@ -14,6 +14,7 @@
 #include "job/pump.h"
 #include "keeper/client.h"
 #include "kernel/event_loop.h"
+#include "kernel/terminal.h"
 
 namespace retort::job {
 
@@ -28,6 +29,12 @@ struct StageStreams {
   std::function<void()> stdin_ended = nullptr;
   std::function<void()> stdout_ended = nullptr;
   std::function<void()> stderr_ended = nullptr;
+  // All three are one terminal (pty(7)): what the program writes and what the terminal echoes comes
+  // as stdout, with "\r\n" at the ends of lines, and stderr is empty. A line of more than 4095
+  // bytes is cut by the kernel while the program reads lines; the end of the input is Ctrl-D. When
+  // the sink is gone the terminal hangs up (SIGHUP). A program that closes it for good and opens it
+  // again finds nobody who reads.
+  std::optional<kernel::TerminalSize> terminal = {};
 };
 
 struct StageResult {
@@ -65,12 +72,17 @@ class Stage {
   void cancel();
   // Sends the program a signal: see keeper::Client::signal.
   base::Status signal(int number) { return client_.signal(id_, number); }
+  // Of the terminal; its processes in the foreground are told (SIGWINCH). Fault::invalid when the
+  // stage has none, or no terminal can be of that size. After the end it does nothing.
+  base::Status resize(kernel::TerminalSize size);
 
  private:
   std::function<void()> at_end_of(std::function<void()> tell);
   void on_started(cell::Streams streams);
   void on_collected();
   void on_flood();
+  void on_output_end();
+  base::Status start_terminal(base::Fd master);
   void finish_when_complete();
 
   kernel::EventLoop& loop_;
@@ -81,6 +93,7 @@ class Stage {
   InputPump input_;
   OutputPump output_;
   OutputPump errors_;
+  base::Fd terminal_;
   base::Fd collecting_;
   base::Fd collected_;
   std::uint64_t collected_bytes_ = 0;

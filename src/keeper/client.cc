@@ -38,6 +38,23 @@ Error to_error(const RefusedFrame& frame) {
   return Error{static_cast<Fault>(frame.fault), get_text(frame.text), frame.error_number};
 }
 
+// Pipes are three, a terminal is one; a pipe for collected files may follow.
+Result<cell::Streams> to_streams(std::vector<Fd>& ends) {
+  if (ends.empty() || ends.size() > 4)
+    return Error{Fault::internal, "retort-keeper sent no streams", 0};
+  cell::Streams streams;
+  std::size_t next = 0;
+  if (ends.size() < 3) {
+    streams.terminal = std::move(ends.at(next++));
+  } else {
+    streams.stdin_write = std::move(ends.at(next++));
+    streams.stdout_read = std::move(ends.at(next++));
+    streams.stderr_read = std::move(ends.at(next++));
+  }
+  if (next < ends.size()) streams.collected_read = std::move(ends.at(next));
+  return streams;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop, int interrupt) {
@@ -134,6 +151,10 @@ std::uint64_t Client::run(const Order& order, const Fd& bundle, Callbacks callba
   frame.collect = order.collect ? 1 : 0;
   frame.collect_bytes = order.collect_bytes;
   frame.collect_entries = order.collect_entries;
+  if (order.terminal) {
+    frame.terminal_rows = order.terminal->rows;
+    frame.terminal_columns = order.terminal->columns;
+  }
   waiting_.emplace(id, std::move(callbacks));
   const std::array descriptors = {bundle.get()};
   if (auto sent = kernel::send_message(socket_, kernel::frame_bytes(frame), descriptors); !sent) {
@@ -174,13 +195,9 @@ void Client::on_frame() {
   const auto found = waiting_.find(header.id);
   if (found == waiting_.end()) return;
   if (*kind == Kind::started) {
-    auto& ends = message->descriptors;
-    if (ends.size() < 3) return lose(Error{Fault::internal, "retort-keeper sent no streams", 0});
-    cell::Streams streams{.stdin_write = std::move(ends.at(0)),
-                          .stdout_read = std::move(ends.at(1)),
-                          .stderr_read = std::move(ends.at(2)),
-                          .collected_read = ends.size() > 3 ? std::move(ends.at(3)) : Fd()};
-    return found->second.started(std::move(streams));
+    auto streams = to_streams(message->descriptors);
+    if (!streams) return lose(streams.error());
+    return found->second.started(*std::move(streams));
   }
   const Callbacks callbacks = std::move(found->second);
   waiting_.erase(found);

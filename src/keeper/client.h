@@ -15,6 +15,7 @@
 #include "cell/limits.h"
 #include "kernel/event_loop.h"
 #include "kernel/process.h"
+#include "kernel/terminal.h"
 
 namespace retort::keeper {
 
@@ -34,6 +35,8 @@ struct Order {
   bool collect = false;
   std::uint64_t collect_bytes = 0;
   std::uint64_t collect_entries = 0;
+  // The program's streams are one terminal of this size, and `started` gets its master alone.
+  std::optional<kernel::TerminalSize> terminal = {};
 };
 
 class Client {

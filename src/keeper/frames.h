@@ -21,7 +21,8 @@ constexpr std::uint64_t kMostCollectedEntries = 10'000;
 enum class Kind : std::uint32_t {
   hello = 1,  // keeper: it serves
   start,      // client: run a bundle in a new cell; one descriptor, the sealed bundle
-  started,    // keeper: three or four descriptors: stdin, stdout, stderr, collected files
+  started,    // keeper: its streams, as descriptors: stdin, stdout, stderr, or else the one master
+              // of its terminal; then the collected files, if there will be any
   cancel,     // client: end it
   ended,      // keeper: the last word on a cell
   refused,    // keeper: it did not begin; id 0: of no cell
@@ -63,7 +64,10 @@ struct StartFrame {
   std::uint32_t image = 0;             // 0: the host's own /usr
   std::uint8_t network = 0;
   std::uint8_t collect = 0;
-  std::uint8_t reserved[6] = {};
+  // Of its terminal, 1 to kernel::TerminalSize::kMost; both 0: pipes.
+  std::uint16_t terminal_rows = 0;
+  std::uint16_t terminal_columns = 0;
+  std::uint8_t reserved[2] = {};
 };
 
 struct StartedFrame {

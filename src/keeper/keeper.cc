@@ -258,10 +258,13 @@ class Keeper {
     started.header.id = id;
     cell::Streams& streams = (*cell)->streams();
     std::vector<Fd> ends;
-    ends.push_back(std::move(streams.stdin_write));
-    ends.push_back(std::move(streams.stdout_read));
-    ends.push_back(std::move(streams.stderr_read));
-    if (request.cell.collect) ends.push_back(std::move(streams.collected_read));
+    for (Fd* end : {&streams.terminal,
+                    &streams.stdin_write,
+                    &streams.stdout_read,
+                    &streams.stderr_read,
+                    &streams.collected_read}) {
+      if (end->is_open()) ends.push_back(std::move(*end));
+    }
     cells_.emplace(id, std::move(*cell));
     send(started, std::move(ends));
     return {};

@@ -24,12 +24,18 @@ Result<StartRequest> read_start(const StartFrame& frame, std::size_t descriptors
   RETORT_TRY(const auto limits, limits_of(frame));
   if (frame.collect_bytes > limits.disk.bytes() || frame.collect_entries > kMostCollectedEntries)
     return Error{Fault::invalid, "keeper: more is to be collected than may be", 0};
+  std::optional<kernel::TerminalSize> terminal;
+  if (frame.terminal_rows != 0 || frame.terminal_columns != 0) {
+    terminal = {.rows = frame.terminal_rows, .columns = frame.terminal_columns};
+    if (!terminal->is_valid()) return Error{Fault::invalid, "keeper: no such terminal", 0};
+  }
   return StartRequest{.id = frame.header.id,
                       .cell = {.limits = limits,
                                .add_ons = frame.add_ons,
                                .collect = frame.collect != 0,
                                .collect_bytes = frame.collect_bytes,
-                               .collect_entries = frame.collect_entries},
+                               .collect_entries = frame.collect_entries,
+                               .terminal = terminal},
                       .allow_unenforced = frame.allow_unenforced};
 }
 

@@ -107,6 +107,32 @@ TEST(ReadRequest, IsAnErrorForWhatOnlyAKeeperSays) {
   EXPECT_FALSE(read_request({}, 0));
 }
 
+TEST(ReadRequest, TakesATerminalThatCanBe) {
+  const auto terminal_of = [](const StartFrame& frame) {
+    const auto request = read_request(kernel::frame_bytes(frame), 1);
+    return std::get<StartRequest>(*request).cell.terminal;
+  };
+  StartFrame frame = good_start();
+  EXPECT_FALSE(terminal_of(frame));
+  for (const auto& [rows, columns] : {std::pair{1, 1}, {24, 80}, {4096, 4096}}) {
+    frame.terminal_rows = static_cast<std::uint16_t>(rows);
+    frame.terminal_columns = static_cast<std::uint16_t>(columns);
+    const auto terminal = terminal_of(frame);
+    ASSERT_TRUE(terminal);
+    EXPECT_EQ(terminal->rows, rows);
+    EXPECT_EQ(terminal->columns, columns);
+  }
+  for (const auto& [rows, columns] : {std::pair{0, 80}, {24, 0}, {4097, 80}, {24, 65535}}) {
+    frame.terminal_rows = static_cast<std::uint16_t>(rows);
+    frame.terminal_columns = static_cast<std::uint16_t>(columns);
+    EXPECT_EQ(refused_id(frame), 7U) << rows << " " << columns;
+  }
+  // The terminal's add-on comes with one, and is nobody's to ask for.
+  frame = good_start();
+  frame.add_ons = cell::kTerminal;
+  EXPECT_EQ(refused_id(frame), 7U);
+}
+
 TEST(ReadRequest, RefusesToCollectMoreThanMayBe) {
   StartFrame frame = good_start();
   frame.collect = 1;

@@ -89,6 +89,9 @@ Status restrict_with_landlock(const LandlockRules& rules, int version) {
     RETORT_CHECK(allow(ruleset, folder, kRead | rewrite));
   const std::uint64_t write = (kRead | kMake | LANDLOCK_ACCESS_FS_REFER | rewrite) & known;
   for (const std::string& folder : rules.writable) RETORT_CHECK(allow(ruleset, folder, write));
+  for (const std::string& device : rules.terminals) {
+    if (version >= 5) RETORT_CHECK(allow(ruleset, device, kIoctlDevice));
+  }
   for (const int folder : rules.readable_descriptors) RETORT_CHECK(allow(ruleset, folder, kRead));
   for (const int folder : rules.writable_descriptors) RETORT_CHECK(allow(ruleset, folder, write));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {

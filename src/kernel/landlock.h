@@ -17,6 +17,9 @@ struct LandlockRules {
       rewritable;  // folders whose files can be written, but not made or removed
   std::vector<int> writable_descriptors;       // folders that are mounted nowhere, likewise
   std::vector<int> readable_descriptors = {};  // folders that can be read, likewise
+  // Devices, or folders of them, that take commands (ioctl(2), Landlock 5), besides what else the
+  // rules above allow.
+  std::vector<std::string> terminals = {};
   bool internet = false;  // TCP sockets may be bound and connected (Landlock 4)
 };
 

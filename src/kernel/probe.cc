@@ -25,6 +25,7 @@
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
 #include "kernel/seccomp.h"
+#include "kernel/terminal.h"
 
 namespace retort::kernel {
 
@@ -218,6 +219,17 @@ Status probe_tmpfs() {
     if (::fstatvfs(memory.get(), &info) != 0) return os_error("fstatvfs", "tmpfs");
     if (info.f_files != kInodes)
       return Error{Fault::unsupported, "tmpfs takes no notice of nr_inodes", 0};
+    return {};
+  });
+}
+
+Status probe_terminals() {
+  return try_in_child([]() -> Status {
+    RETORT_CHECK(enter_with_mounts());
+    RETORT_TRY(const Terminal terminal, make_terminal(std::nullopt));
+    RETORT_CHECK(set_terminal_size(terminal.master, {.rows = 24, .columns = 80}));
+    if (open_at(terminal.folder.get(), "ptmx", O_RDWR | O_NOCTTY))
+      return Error{Fault::unsupported, "devpts takes no notice of max", 0};
     return {};
   });
 }

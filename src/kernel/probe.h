@@ -34,6 +34,8 @@ Status probe_mount_calls();
 Status probe_overlay();
 // A tmpfs that keeps to nr_inodes.
 Status probe_tmpfs();
+// A terminal in a devpts of its own, in a user namespace.
+Status probe_terminals();
 // proc with subset=pid and hidepid=invisible, by process 1 of a PID namespace.
 Status probe_proc();
 

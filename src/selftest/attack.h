@@ -71,6 +71,7 @@ struct Attack {
   std::vector<std::string_view> compile_limits = {};
   std::uint32_t add_ons = 0;      // cell::AddOn
   std::uint64_t stdin_bytes = 0;  // zeros
+  bool terminal = false;          // its streams are one
   Cells cells = {};
   int landlock = 0;  // the kernel must offer this version of it
   // It prints "cpu_us N" and "memory_bytes N" (each process its own, and the sums count), which the

@@ -280,6 +280,7 @@ Result<job::Submission> Runner::submission_for(const Attack& attack, unsigned pl
   RETORT_CHECK(set_limits(submission.program.compile_limits, attack.compile_limits));
   if (!attack.collected.empty()) submission.collect = {"."};
   submission.streams.stdin_text.assign(attack.stdin_bytes, '\0');
+  if (attack.terminal) submission.streams.terminal = {.rows = 24, .columns = 80};
   return submission;
 }
 

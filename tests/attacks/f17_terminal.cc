@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -55,6 +56,34 @@ int run(unsigned) {
 
 const Enrol kAttack{
     {.id = "F17", .what = "terminals and device commands", .run = run, .portable = true}};
+
+// In a cell that has a terminal: it is the only one, and takes no words from the program as input.
+int run_in_terminal(unsigned) {
+  expect(::isatty(0) == 1 && ::isatty(1) == 1 && ::isatty(2) == 1, "0, 1 and 2 are no terminal");
+  char letter = 'x';
+  for (const Command& command : kCommands) {
+    if (command.number == TIOCSCTTY || command.number == TIOCNOTTY) continue;
+    for (const unsigned long upper : {0UL, kUpperBits})
+      expect_answer(
+          {command.name, SYS_ioctl, {0, command.number | upper, address_of(&letter)}, ENOSYS});
+  }
+  expect(list_folder("/dev/pts") == std::vector<std::string>{"0", "ptmx"}, "/dev/pts has others");
+  expect_refused(::open("/dev/ptmx", O_RDWR | O_CLOEXEC | O_NOCTTY), {ENOENT}, "/dev/ptmx");
+  (void)::chmod("/dev/pts/ptmx", 0666);
+  for (const int flags : {O_RDWR, O_RDONLY, O_WRONLY})
+    expect_refused(::open("/dev/pts/ptmx", flags | O_CLOEXEC | O_NOCTTY),
+                   {EACCES, ENOSPC},
+                   "a terminal of its own making");
+  for (const char* path : {"/dev/pts/1", "/dev/pts/2", "/dev/tty0", "/dev/tty1", "/dev/console"})
+    expect_refused(::open(path, O_RDWR | O_CLOEXEC | O_NOCTTY), {ENOENT}, path);
+  expect(::getsid(0) == ::getpid() && ::tcgetpgrp(0) == ::getpgrp(), "the terminal is another's");
+  return verdict();
+}
+
+const Enrol kInTerminal{{.id = "F17c",
+                         .what = "words put into one's own terminal, and terminals more than one",
+                         .run = run_in_terminal,
+                         .terminal = true}};
 
 // Landlock says it again: no command of any kind on a device.
 int run_on_devices(unsigned) {

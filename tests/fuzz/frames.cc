@@ -41,6 +41,8 @@ void check_start(const StartFrame& frame) {
   again.allow_unenforced = frame.allow_unenforced;
   again.image = frame.image;
   again.collect = frame.collect;
+  again.terminal_rows = frame.terminal_rows;
+  again.terminal_columns = frame.terminal_columns;
   std::memcpy(again.reserved, frame.reserved, sizeof again.reserved);
   require(std::memcmp(&again, &frame, sizeof frame) == 0, "limits are those of the frame");
 }

@@ -30,6 +30,7 @@ void check_start(const StartRequest& start, const StartFrame& frame, std::size_t
               start.cell.limits.network == cell::Network::loopback,
           "a start asks for a network that there is");
   require((start.cell.add_ons & ~cell::kAllAddOns) == 0, "a start asks for add-ons that there are");
+  require(!start.cell.terminal || start.cell.terminal->is_valid(), "a terminal can be");
   require(frame.image == 0, "a start asks for an image that there is");
   require(start.cell.unenforced == 0, "a client does not say what is not enforced");
 }
