@@ -167,6 +167,7 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
     waiting->changed.set();
   };
   auto take_seat = [this, demand = work->demand] { return scheduler_.take_spare(demand); };
+  work->order.submission.allow_unenforced = parts_.allow_unenforced;
   work->changed.reset();
   work->job = std::make_shared<job::Job>(
       means, std::move(work->order.submission), std::move(done), std::move(take_seat));

@@ -44,6 +44,7 @@ class Engine {
     kernel::EventLoop& loop;
     Metrics& metrics;
     job::CompileCache* cache = nullptr;
+    std::uint32_t allow_unenforced = 0;  // bits per cell::Limit
   };
 
   // All of it outlives the engine.

@@ -17,6 +17,7 @@
 #include "cell/limits.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/serve.h"
 #include "text/nearest.h"
 
 namespace retort::cli {
@@ -90,6 +91,17 @@ void add_setting(CLI::App& app,
       ->allow_extra_args(false);
 }
 
+void add_unenforced(CLI::App& app, std::vector<std::string>& names) {
+  app.add_option("--allow-unenforced",
+                 names,
+                 "Go without these limits where the host cannot enforce them")
+      ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("NAME,...")
+      ->allow_extra_args(false);
+}
+
 void add_run(CLI::App& app, RunOptions& options) {
   app.add_option("-l,--language",
                  options.language,
@@ -113,14 +125,7 @@ void add_run(CLI::App& app, RunOptions& options) {
               "--compile-limit",
               options.compile_limits,
               "Set one limit of the compile stage; may be given again");
-  app.add_option("--allow-unenforced",
-                 options.allow_unenforced,
-                 "Go without these limits where the host cannot enforce them")
-      ->delimiter(',')
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->type_name("NAME,...")
-      ->allow_extra_args(false);
+  add_unenforced(app, options.allow_unenforced);
   app.add_flag("--json",
                options.json,
                "Print the whole result as JSON instead of passing the streams through");
@@ -142,6 +147,18 @@ void add_config(CLI::App& app, ConfigOptions& options) {
       "\nA value comes from the first of --set, the environment (RETORT_QUEUE_SLOTS for "
       "queue.slots),\nthe file, the default. The keys:\n" +
       api::settings_help());
+}
+
+void add_serve(CLI::App& app, ServeOptions& options) {
+  app.add_option("--listen",
+                 options.listen,
+                 "Address and port, as in 127.0.0.1:8080 or [::1]:8080; may be given again")
+      ->type_name("ADDR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  add_unenforced(app, options.allow_unenforced);
+  add_config(app, options.config);
 }
 
 // The first word that should name a command of `app` and does not, told on stderr. CLI11 would only
@@ -215,6 +232,11 @@ int run_command_line(int argc, char** argv) {
       "doctor", "What this host can enforce, what not, and the command that mends it");
   doctor_command->add_flag("--json", doctor_options.json, "As JSON");
   doctor_command->callback([&] { command = [&] { return doctor(doctor_options); }; });
+
+  ServeOptions serve_options;
+  auto* serve_command = app.add_subcommand("serve", "Answer requests over HTTP and WebSocket");
+  add_serve(*serve_command, serve_options);
+  serve_command->callback([&] { command = [&] { return serve(serve_options); }; });
 
   ConfigOptions config_options;
   auto* config = app.add_subcommand("config", "The server's settings, and where they come from");

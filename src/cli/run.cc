@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/sources.h"
+#include "cli/unenforced.h"
 #include "cli/workbench.h"
 #include "job/output_files.h"
 #include "job/report.h"
@@ -84,30 +85,6 @@ Status check_version(Workbench& bench,
   if (runtime::is_version_match(version, request.version)) return {};
   return Error{Fault::invalid,
                manifest.id + " is here in version " + version + ", not " + request.version,
-               0};
-}
-
-Result<std::uint32_t> parse_unenforced(const std::vector<std::string>& names) {
-  std::uint32_t mask = 0;
-  for (const std::string& name : names) {
-    const auto limit = cell::find_limit(name);
-    if (!limit) return Error{Fault::invalid, "--allow-unenforced: '" + name + "' is no limit", 0};
-    mask |= 1U << static_cast<unsigned>(*limit);
-  }
-  return mask;
-}
-
-Status check_enforceable(const keeper::Abilities& abilities, std::uint32_t allowed) {
-  const std::uint32_t missing = abilities.unenforceable & ~allowed;
-  if (missing == 0) return {};
-  std::string names;
-  for (const cell::LimitInfo& info : cell::limit_infos()) {
-    if ((missing >> static_cast<unsigned>(info.limit) & 1U) != 0)
-      names.append(names.empty() ? "" : ",").append(info.name);
-  }
-  return Error{Fault::unsupported,
-               names + " cannot be enforced here: " + abilities.reason +
-                   "; to go without, say --allow-unenforced " + names,
                0};
 }
 

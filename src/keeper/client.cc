@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "cell/signals.h"
 #include "keeper/frames.h"
@@ -78,9 +79,20 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop, int inter
     ::_exit(127);
   }
   sockets.theirs.reset();
-  std::unique_ptr<Client> client(new Client(loop, std::move(sockets.ours), std::move(child)));
+  return take_up(
+      std::unique_ptr<Client>(new Client(loop, std::move(sockets.ours), std::move(child))),
+      interrupt);
+}
+
+Result<std::unique_ptr<Client>> Client::connect(kernel::EventLoop& loop, const std::string& path) {
+  RETORT_TRY(Fd socket, kernel::connect_socket(path));
+  return take_up(std::unique_ptr<Client>(new Client(loop, std::move(socket), {})), -1);
+}
+
+Result<std::unique_ptr<Client>> Client::take_up(std::unique_ptr<Client> client, int interrupt) {
   RETORT_CHECK(client->greet(interrupt));
   RETORT_TRY(client->lost_timer_, kernel::Timer::create());
+  kernel::EventLoop& loop = client->loop_;
   RETORT_CHECK(loop.watch(client->lost_timer_.descriptor(), EPOLLIN, [self = client.get()](auto) {
     self->lost_timer_.acknowledge();
     self->lose(Error{Fault::gone, "retort-keeper has died; try again", 0});
@@ -217,6 +229,7 @@ void Client::lose(const Error& error) {
   auto lost = std::move(waiting_);
   waiting_.clear();
   for (const auto& [id, callbacks] : lost) callbacks.refused(error);
+  if (on_lost_) std::exchange(on_lost_, nullptr)();
 }
 
 }  // namespace retort::keeper

@@ -52,12 +52,19 @@ class Client {
   // object. Waits until it serves, or returns why it does not. Fault::gone when the descriptor
   // `interrupt` becomes readable first; nothing is read from it, and no keeper is left.
   static base::Result<std::unique_ptr<Client>> start(kernel::EventLoop& loop, int interrupt = -1);
+  // A keeper that somebody else starts for each client of the socket at `path` (SOCK_SEQPACKET), as
+  // systemd does with Accept=yes. Waits likewise.
+  static base::Result<std::unique_ptr<Client>> connect(kernel::EventLoop& loop,
+                                                       const std::string& path);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client();
 
+  // Called once, from the loop, when the keeper has died. What was under way has been told before.
+  void on_lost(std::function<void()> callback) { on_lost_ = std::move(callback); }
+
   [[nodiscard]] const Abilities& abilities() const { return abilities_; }
-  // The keeper's process, for those who watch its figures.
+  // The keeper's process, for those who watch its figures; 0 when somebody else started it.
   [[nodiscard]] pid_t pid() const { return keeper_.pid; }
 
   // Runs a sealed bundle in a new cell. Returns the number by which it can be cancelled.
@@ -71,6 +78,8 @@ class Client {
  private:
   Client(kernel::EventLoop& loop, base::Fd socket, kernel::Child keeper)
       : loop_(loop), socket_(std::move(socket)), keeper_(std::move(keeper)) {}
+  static base::Result<std::unique_ptr<Client>> take_up(std::unique_ptr<Client> client,
+                                                       int interrupt);
   base::Status greet(int interrupt);
   void call_off();
   void on_frame();
@@ -81,6 +90,7 @@ class Client {
   kernel::Child keeper_;
   Abilities abilities_;
   kernel::Timer lost_timer_;
+  std::function<void()> on_lost_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, Callbacks> waiting_;
 };

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -19,6 +20,9 @@ struct SocketPair {
   Fd theirs;
 };
 Result<SocketPair> make_socket_pair();
+
+// To one who listens at `path` for messages (SOCK_SEQPACKET).
+Result<Fd> connect_socket(const std::string& path);
 
 struct Message {
   std::vector<std::byte> bytes;  // empty: the peer has closed

@@ -1,0 +1,224 @@
+// Server: one thread runs HTTP, the keeper's socket and every job; workers wait for the disk.
+#include "api/server.h"
+
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "api/engine.h"
+#include "api/log.h"
+#include "api/metrics.h"
+#include "api/service.h"
+#include "api/storage.h"
+#include "async/deadline.h"
+#include "async/loop_bridge.h"
+#include "http/server.h"
+#include "job/compile_cache.h"
+
+namespace retort::api {
+
+using async::Task;
+using base::Error;
+using base::Fault;
+using base::Result;
+using base::Status;
+namespace asio = async::asio;
+
+namespace {
+
+// What answers have left to be sent when their jobs have ended.
+constexpr base::Duration kLastAnswers = std::chrono::seconds(5);
+
+http::Options options_of(const Settings& settings, Log& log) {
+  http::Options options;
+  const auto& http = settings.http;
+  options.header_bytes = http.header_bytes;
+  options.header_time = http.header_timeout;
+  options.body_idle = http.body_timeout;
+  options.write_stall = http.write_timeout;
+  options.keep_alive = http.idle_timeout;
+  options.connections = http.connections;
+  options.connections_per_address = http.connections_per_address;
+  options.log = [&log](const std::string& line) { log.warning("http", {{"error", line}}); };
+  return options;
+}
+
+MetricLabels labels_of(const runtime::Catalogue& catalogue, const std::string& version) {
+  MetricLabels labels;
+  labels.version = version;
+  for (const runtime::CatalogueEntry& entry : catalogue.entries())
+    labels.runtimes.push_back(entry.manifest.id);
+  labels.operations = Service::operations();
+  for (const ProblemInfo& info : problem_infos()) labels.refusals.emplace_back(info.name);
+  return labels;
+}
+
+LogOptions log_options(const Settings& settings) {
+  LogOptions options;
+  options.format = find_format(settings.log.format).value_or(LogFormat::text);
+  options.level = find_level(settings.log.level).value_or(LogLevel::info);
+  return options;
+}
+
+class Server {
+ public:
+  explicit Server(ServerParts parts)
+      : parts_(std::move(parts)),
+        log_(log_options(parts_.settings)),
+        metrics_(labels_of(parts_.catalogue, parts_.version)),
+        signals_(context_, SIGTERM, SIGINT, SIGHUP) {}
+
+  Status run() {
+    RETORT_TRY(storage_, Storage::open(parts_.settings));
+    RETORT_TRY(bridge_, async::LoopBridge::create(context_, parts_.loop, [this](const Error& error) {
+                 fail(error);
+               }));
+    const async::Executor executor = context_.get_executor();
+    shelf_.emplace(executor, *storage_);
+    cache_.emplace(*shelf_);
+    engine_.emplace(Engine::Parts{.loop = parts_.loop,
+                                  .metrics = metrics_,
+                                  .cache = storage_->has_cache() ? &*cache_ : nullptr,
+                                  .allow_unenforced = parts_.allow_unenforced},
+                    parts_.settings);
+    use_keeper();
+    service_.emplace(Service::Parts{.executor = executor,
+                                    .catalogue = parts_.catalogue,
+                                    .engine = *engine_,
+                                    .storage = *storage_,
+                                    .metrics = metrics_,
+                                    .log = log_},
+                     parts_.settings,
+                     parts_.measured);
+    RETORT_CHECK(listen());
+    async::spawn(executor, obey_signals());
+    context_.run();
+    // What waits for the disk is waited for, before what it works on goes.
+    http_.reset();
+    if (failed_) return *std::move(failed_);
+    return {};
+  }
+
+ private:
+  Status listen() {
+    RETORT_TRY(http_,
+               http::Server::create(context_,
+                                    options_of(parts_.settings, log_),
+                                    [this](http::Exchange& exchange) {
+                                      return service_->handle(exchange);
+                                    }));
+    for (const std::string& address : parts_.settings.server.listen)
+      RETORT_CHECK(http_->listen_tcp(address));
+    if (const std::string& path = parts_.settings.server.unix_socket; !path.empty()) {
+      constexpr mode_t kForItsGroup = 0660;
+      RETORT_CHECK(http_->listen_unix(path, kForItsGroup));
+    }
+    for (const std::string& address : http_->addresses())
+      log_.info("listening", {{"address", address}});
+    return {};
+  }
+
+  void use_keeper() {
+    engine_->use(parts_.keeper.get());
+    parts_.keeper->on_lost([this] {
+      // The client is still on the stack.
+      engine_->use(nullptr);
+      async::spawn(context_.get_executor(), replace_keeper());
+    });
+  }
+
+  Task<> replace_keeper() {
+    log_.error("the keeper has died", {});
+    if (!parts_.replace_keeper) {
+      fail(Error{Fault::gone, "retort-keeper has died; start the server again", 0});
+      co_return;
+    }
+    // Jobs that were told of it have let go of it when this runs on.
+    co_await async::sleep_for(std::chrono::milliseconds(100));
+    for (int attempt = 1;; ++attempt) {
+      auto keeper = parts_.replace_keeper();
+      if (keeper) {
+        parts_.keeper = *std::move(keeper);
+        break;
+      }
+      log_.error("no keeper", {{"error", keeper.error()}, {"attempt", attempt}});
+      co_await async::sleep_for(std::chrono::seconds(1));
+    }
+    use_keeper();
+    log_.info("a new keeper serves", {});
+  }
+
+  Task<> obey_signals() {
+    bool is_stopping = false;
+    for (;;) {
+      boost::system::error_code error;
+      const int number =
+          co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      if (number == SIGHUP) {
+        reload();
+      } else if (!std::exchange(is_stopping, true)) {
+        log_.info("draining", {{"jobs", engine_->jobs()}});
+        async::spawn(context_.get_executor(), stop());
+      } else {
+        service_->cancel_all();
+      }
+    }
+  }
+
+  void reload() {
+    auto settings = parts_.reload();
+    if (!settings) {
+      log_.error("the settings stay as they were", {{"error", settings.error()}});
+      return;
+    }
+    log_.set_level(find_level(settings->log.level).value_or(LogLevel::info));
+    service_->use(*std::move(settings));
+    log_.info("settings reloaded", {});
+  }
+
+  // Jobs under way end in their time, the rest are ended; then every answer is sent.
+  Task<> stop() {
+    http_->stop_accepting();
+    auto drained = service_->drain();
+    const auto in_time =
+        co_await async::within(parts_.settings.server.drain_timeout, std::move(drained));
+    if (!in_time) log_.warning("jobs are ended", {{"jobs", engine_->jobs()}});
+    service_->cancel_all();
+    co_await service_->drain();
+    co_await http_->drain(kLastAnswers);
+    context_.stop();
+  }
+
+  void fail(const Error& error) {
+    if (!failed_) failed_ = error;
+    context_.stop();
+  }
+
+  ServerParts parts_;
+  Log log_;
+  Metrics metrics_;
+  asio::io_context context_{1};
+  std::unique_ptr<Storage> storage_;
+  std::unique_ptr<async::LoopBridge> bridge_;
+  std::optional<DiskShelf> shelf_;
+  std::optional<job::CompileCache> cache_;
+  std::optional<Engine> engine_;
+  std::optional<Service> service_;
+  std::unique_ptr<http::Server> http_;
+  asio::signal_set signals_;
+  std::optional<Error> failed_;
+};
+
+}  // namespace
+
+Status serve(ServerParts parts) {
+  Server server(std::move(parts));
+  return server.run();
+}
+
+}  // namespace retort::api
