@@ -11,7 +11,7 @@ class AuditTest : public testing::Test {
   void SetUp() override {
     for (int i = 1; i <= 5; ++i) {
       ASSERT_TRUE(audit_.append({.sequence = 0,
-                                 .time_us = 100 * i,
+                                 .time_us = std::int64_t{100} * i,
                                  .actor = "operator",
                                  .action = "key.create",
                                  .object = std::to_string(i),

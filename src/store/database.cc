@@ -153,7 +153,9 @@ Status Database::set_up(bool check_all) {
   }
   RETORT_CHECK(
       execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-              "PRAGMA cell_size_check=ON"));
+              "PRAGMA cell_size_check=ON;"
+              // One large transaction does not keep its room in the log for ever.
+              "PRAGMA journal_size_limit=67108864"));
   RETORT_TRY(Statement mode, prepare("PRAGMA journal_mode"));
   RETORT_TRY(const bool has_mode, mode.step());
   if (!has_mode || mode.text(0) != "wal") {

@@ -44,7 +44,7 @@ TEST(Database, ReturnsValuesAsTheyWereBound) {
   const TestFolder folder;
   const auto database =
       *Database::open(folder.database(), Database::Check::none, std::span(kTable));
-  const std::string bytes("a\0'; DROP TABLE t; --\xFF", 23);
+  const std::string bytes("a\0'; DROP TABLE t; --\xFF", 22);
   ASSERT_TRUE(database->run("INSERT INTO t VALUES (?1, ?2), (?3, ?4), (?5, ?6)",
                             std::int64_t{-1},
                             bytes,

@@ -10,11 +10,12 @@ set(RETORT_FUZZ_FOLDER ${CMAKE_BINARY_DIR}/fuzz)
 # What the targets drive, once more, with their flags.
 add_library(retort_fuzzed STATIC
   src/base/bytes.cc src/base/error.cc src/base/units.cc src/kernel/files.cc src/kernel/socket.cc src/cell/bundle.cc
-  src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc src/text/encodings.cc
-  src/text/json.cc src/text/nearest.cc src/text/toml.cc src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc)
+  src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc
+  src/text/digest.cc src/text/encodings.cc src/text/json.cc src/text/nearest.cc src/text/toml.cc
+  src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/store/cache_entry.cc)
 target_include_directories(retort_fuzzed PUBLIC src tests)
 target_compile_options(retort_fuzzed PUBLIC ${RETORT_FUZZ_FLAGS} PRIVATE -fsanitize=fuzzer-no-link)
-target_link_libraries(retort_fuzzed PUBLIC Boost::json PRIVATE retort_flags)
+target_link_libraries(retort_fuzzed PUBLIC Boost::json OpenSSL::Crypto PRIVATE retort_flags)
 # Static analysis sees each source once.
 set_target_properties(retort_fuzzed PROPERTIES EXPORT_COMPILE_COMMANDS OFF)
 
@@ -45,6 +46,7 @@ retort_fuzz_target(verdict 128)
 retort_fuzz_target(json 1024)
 retort_fuzz_target(manifest 4096 ${CMAKE_SOURCE_DIR}/runtimes)
 retort_fuzz_target(command 1024)
+retort_fuzz_target(cache_entry 256)
 
 # It writes files, thousands of them.
 if(EXISTS /dev/shm)
