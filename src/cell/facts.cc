@@ -47,6 +47,8 @@ const char* step_text(Step step) {
       return "make the time namespace";
     case Step::forbid_namespaces:
       return "forbid further namespaces";
+    case Step::cores:
+      return "keep others from its cores";
     case Step::hide:
       return "hide retort-init";
     case Step::streams:
@@ -67,6 +69,8 @@ const char* step_text(Step step) {
       return "drop all capabilities";
     case Step::no_new_privileges:
       return "forbid new privileges";
+    case Step::speculation:
+      return "switch speculation off";
     case Step::landlock:
       return "restrict it with Landlock";
     case Step::filter:

@@ -29,7 +29,8 @@ enum class Step : std::uint16_t {
   group_namespace,
   clocks,
   forbid_namespaces,
-  hide,  // retort-init cannot be looked into
+  cores,  // shared with nobody where that can be
+  hide,   // retort-init cannot be looked into
   streams,
   terminal,       // where one was asked for
   start_program,  // the fork that becomes the program
@@ -39,9 +40,10 @@ enum class Step : std::uint16_t {
   program_ids,
   capabilities,
   no_new_privileges,
-  landlock,  // the second wall around files
-  filter,    // the system-call filter
-  ready,     // waits for the word to start
+  speculation,  // the processor's is switched off where that can be
+  landlock,     // the second wall around files
+  filter,       // the system-call filter
+  ready,        // waits for the word to start
   execute,
 };
 

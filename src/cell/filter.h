@@ -12,17 +12,24 @@
 
 namespace retort::cell {
 
-// What a runtime's manifest may ask for beyond the base filter, as bits.
-// A terminal's comes with the terminal, and can be asked for in no other way.
-enum AddOn : std::uint32_t { kNoAddOn = 0, kPtrace = 1, kInotify = 2, kTerminal = 4 };
-constexpr std::uint32_t kAllAddOns = kPtrace | kInotify;
+// What a cell may have beyond the base, as bits: what a runtime's manifest may ask for, and the
+// commands of a terminal, which come with the terminal and in no other way.
+enum AddOn : std::uint32_t {
+  kNoAddOn = 0,
+  kPtrace = 1,
+  kInotify = 2,
+  kTerminal = 4,
+  kSpeculation = 8,  // no rules of the filter: see kernel::forbid_speculation
+};
+constexpr std::uint32_t kAllAddOns = kPtrace | kInotify | kSpeculation;
 
 struct AddOnInfo {
   AddOn add_on;
   std::string_view name;  // as manifests write it
 };
 constexpr std::array kAddOns = {AddOnInfo{.add_on = kPtrace, .name = "ptrace"},
-                                AddOnInfo{.add_on = kInotify, .name = "inotify"}};
+                                AddOnInfo{.add_on = kInotify, .name = "inotify"},
+                                AddOnInfo{.add_on = kSpeculation, .name = "speculation"}};
 
 std::span<const sock_filter> filter_for(Network network, std::uint32_t add_ons);
 

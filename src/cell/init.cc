@@ -26,6 +26,7 @@
 #include "kernel/mounts.h"
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
+#include "kernel/processor.h"
 #include "kernel/seccomp.h"
 #include "kernel/socket.h"
 
@@ -102,6 +103,7 @@ class Init {
     if (!base::weakened("namespace:uts") && ::sethostname("retort", 6) != 0)
       must(os_error("sethostname", ""), Step::hostname);
     must(kernel::change_root(kNewRoot), Step::change_root);
+    must(kernel::take_cores_alone(), Step::cores);
     must(kernel::hide_from_peers(), Step::hide);
   }
 

@@ -19,6 +19,7 @@
 #include "kernel/files.h"
 #include "kernel/landlock.h"
 #include "kernel/process.h"
+#include "kernel/processor.h"
 #include "kernel/seccomp.h"
 #include "kernel/terminal.h"
 
@@ -167,6 +168,9 @@ void become_program(const InitSpec& spec,
     must(kernel::drop_all_capabilities(), report, Step::capabilities);
   if (!base::weakened("program:no-new-privileges"))
     must(kernel::forbid_new_privileges(), report, Step::no_new_privileges);
+
+  if ((spec.add_ons & kSpeculation) == 0)
+    must(kernel::forbid_speculation(), report, Step::speculation);
 
   const auto version = kernel::landlock_version();
   if (version && !base::weakened("landlock")) {

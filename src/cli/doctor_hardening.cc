@@ -15,6 +15,7 @@
 #include "kernel/files.h"
 #include "kernel/landlock.h"
 #include "kernel/probe.h"
+#include "kernel/processor.h"
 
 namespace retort::cli {
 
@@ -245,6 +246,48 @@ void check_memory_and_processor(Checks& checks) {
   checks.push_back(flaws);
 }
 
+std::string speculation_text(int kind) {
+  switch (kernel::look_at_speculation(kind)) {
+    case kernel::Speculation::none:
+      return "not there, or off for all";
+    case kernel::Speculation::everywhere:
+      return "no switch";
+    case kernel::Speculation::choice:
+      return "off in cells";
+    case kernel::Speculation::off:
+      return "off in all that this user starts from here";
+  }
+  return "";
+}
+
+void check_sharing(Checks& checks) {
+  Check speculation{"speculation",
+                    "hardening",
+                    Level::hardening,
+                    "cells do not speculate past stores and indirect branches"};
+  speculation.found = std::ranges::none_of(kernel::kSpeculations, [](int kind) {
+    return kernel::look_at_speculation(kind) == kernel::Speculation::everywhere;
+  });
+  speculation.detail = "stores: " + speculation_text(kernel::kStoreBypass) +
+                       "; indirect branches: " + speculation_text(kernel::kIndirectBranch);
+  speculation.lost = "a cell's programs speculate as all others of this host do";
+  speculation.mend = no_command(
+      "boot without mitigations=off, with new microcode (for a virtual machine, on its host)");
+  checks.push_back(speculation);
+
+  Check cores{
+      "core-scheduling", "hardening", Level::hardening, "no two cells on one core at one time"};
+  const bool has_threads = line_of("/sys/devices/system/cpu/smt/active") == "1";
+  const bool is_kept = kernel::has_core_scheduling();
+  cores.found = is_kept || !has_threads;
+  cores.detail = is_kept       ? "the kernel keeps them apart"
+                 : has_threads ? "this kernel has no core scheduling"
+                               : "a core runs one thread";
+  cores.lost = "cells on one core can measure each other, and be measured";
+  cores.mend = has_threads ? set_file("/sys/devices/system/cpu/smt/control", "off") : "";
+  checks.push_back(cores);
+}
+
 void check_landlock(Checks& checks) {
   const auto version = kernel::landlock_version();
   Check check{"landlock",
@@ -270,6 +313,7 @@ void check_hardening(Checks& checks, const Trial& trial) {
   check_io_uring(checks);
   check_core_pattern(checks);
   check_memory_and_processor(checks);
+  check_sharing(checks);
   check_landlock(checks);
 }
 

@@ -117,7 +117,7 @@ TEST_F(ManifestTest, AnUnknownAddOnIsAnsweredWithTheNearest) {
   EXPECT_EQ(fault("['ptarce']"),
             "9:12: run.add_ons[0]: 'ptarce' is no add-on; did you mean 'ptrace'?");
   EXPECT_EQ(fault("['ptrace', 'bpf']"),
-            "9:22: run.add_ons[1]: 'bpf' is no add-on; known are ptrace, inotify");
+            "9:22: run.add_ons[1]: 'bpf' is no add-on; known are ptrace, inotify, speculation");
   EXPECT_EQ(fault("['ptrace', 'ptrace']"), "9:22: run.add_ons[1]: 'ptrace' is given twice");
   EXPECT_EQ(fault("'ptrace'"), "9:11: run.add_ons: must be an array of text, not text");
 }

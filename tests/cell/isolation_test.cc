@@ -1,6 +1,7 @@
 // Isolation: what a program in a cell can see, reach and leave behind.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "cell/bundle.h"
 #include "cell/filter.h"
 #include "kernel/files.h"
+#include "kernel/processor.h"
 #include "support/cell_test.h"
 
 namespace retort::test {
@@ -41,6 +43,8 @@ class IsolationTest : public CellTest {
 
   // The answers to system calls, in their order, of a program with `add_ons`.
   Words answers_with(std::uint32_t add_ons, const Words& calls);
+  // What the probe prints that has them.
+  Words printed_with(std::uint32_t add_ons, const Words& args);
 };
 
 // ---- What it is. ----
@@ -323,12 +327,17 @@ TEST_F(IsolationTest, AForeignSystemCallInterfaceIsDeadly) {
 }
 
 Words IsolationTest::answers_with(std::uint32_t add_ons, const Words& calls) {
+  Words args = {"syscall"};
+  args.insert(args.end(), calls.begin(), calls.end());
+  return printed_with(add_ons, args);
+}
+
+Words IsolationTest::printed_with(std::uint32_t add_ons, const Words& args) {
   auto bundle = kernel::make_memory_file("bundle");
   EXPECT_TRUE(bundle);
   cell::BundleWriter writer(*bundle);
   EXPECT_TRUE(writer.add(cell::Record::argument, "", "./probe"));
-  EXPECT_TRUE(writer.add(cell::Record::argument, "", "syscall"));
-  for (const std::string& call : calls) EXPECT_TRUE(writer.add(cell::Record::argument, "", call));
+  for (const std::string& word : args) EXPECT_TRUE(writer.add(cell::Record::argument, "", word));
   EXPECT_TRUE(writer.add(cell::Record::file, "probe", probe_program(), 0755));
   EXPECT_TRUE(writer.end());
   EXPECT_TRUE(kernel::seal(*bundle));
@@ -353,6 +362,46 @@ TEST_F(IsolationTest, AnAddOnAllowsItsOwnCallsAndNoOthers) {
   EXPECT_EQ(answers_with(cell::kNoAddOn, calls), (Words{"EPERM", "EPERM", "ENOSYS", "EPERM"}));
   EXPECT_EQ(answers_with(cell::kPtrace, calls), (Words{"ok", "ok", "ENOSYS", "EPERM"}));
   EXPECT_EQ(answers_with(cell::kInotify, calls), (Words{"EPERM", "EPERM", "ok", "EPERM"}));
+}
+
+// ---- The processor. ----
+
+TEST_F(IsolationTest, SpeculationIsOffForGoodWhereThatIsAChoiceUnlessAnAddOnLeavesIt) {
+  constexpr int kForcedOff = PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE;
+  Words expected;
+  bool is_choice = false;
+  for (const int kind : kernel::kSpeculations) {
+    const int here = ::prctl(PR_GET_SPECULATION_CTRL, kind, 0, 0, 0);
+    const bool chosen = kernel::speculation_of(here) == kernel::Speculation::choice;
+    expected.push_back(std::to_string(chosen ? kForcedOff : here));
+    is_choice |= chosen;
+  }
+  // No program can change its own: the filter does not know the call.
+  expected.insert(expected.end(), {"ENOSYS", "ENOSYS"});
+  EXPECT_EQ(printed_by({"speculation"}), expected);
+  if (!is_choice) GTEST_SKIP() << "neither is a choice on this host; retort doctor says why";
+  EXPECT_NE(printed_with(cell::kSpeculation, {"speculation"}), expected);
+}
+
+// The cookie by which the kernel tells who may share a core with it; 0: everybody.
+unsigned long core_cookie_of(pid_t pid) {
+  unsigned long cookie = 0;
+  return ::prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, pid, 0, &cookie) == 0 ? cookie : 0;
+}
+
+TEST_F(IsolationTest, NoTwoCellsShareACoreWhereTheKernelCanKeepThemApart) {
+  if (!kernel::has_core_scheduling())
+    GTEST_SKIP() << "no core scheduling on this host; retort doctor says why";
+  std::set<unsigned long> cookies;
+  run_many({{.args = {"sleep", "30000"}}, {.args = {"sleep", "30000"}}}, [&] {
+    cookies.clear();
+    for (const HostProcess& process : cell_processes()) {
+      if (process.command == "probe") cookies.insert(core_cookie_of(process.pid));
+    }
+    return cookies.size() == 2;
+  });
+  EXPECT_EQ(cookies.size(), 2U);
+  EXPECT_FALSE(cookies.contains(core_cookie_of(0)));
 }
 
 // ---- Network. ----

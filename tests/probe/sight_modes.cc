@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -47,6 +48,14 @@ int mode_ids(const Words&) {
       std::printf("%s", line.data());
     }
   }
+  return 0;
+}
+
+int mode_speculation(const Words&) {
+  for (const int kind : {PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH})
+    std::printf("%d\n", ::prctl(PR_GET_SPECULATION_CTRL, kind, 0, 0, 0));
+  for (const int kind : {PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH})
+    answer(::prctl(PR_SET_SPECULATION_CTRL, kind, PR_SPEC_ENABLE, 0, 0) == 0);
   return 0;
 }
 
@@ -166,6 +175,7 @@ int mode_traces(const Words& words) {
 
 constexpr std::array kModes = {
     Mode{"ids", "", "prints ids, capabilities, and what binds it", mode_ids},
+    Mode{"speculation", "", "prints what is on, and tries to switch it on", mode_speculation},
     Mode{"hostname", "", "prints the host's name", mode_hostname},
     Mode{"uptime", "", "prints the clocks that tell the machine's age", mode_uptime},
     Mode{"connect", "PORT", "connects to 127.0.0.1", mode_connect},

@@ -137,7 +137,7 @@ def test_nothing_of_the_weakened_build_is_in_the_programs():
 # have no privilege on the host), the filter's compiler, probes, the verdict.
 NOT_IN_THE_KEEPER = {
     "client", "init", "program", "collector", "bundle", "mount_plan", "filter_rules", "filter_compiler",
-    "probe", "verdict", "bytes", "landlock", "own_filter_rules",
+    "probe", "verdict", "bytes", "landlock", "processor", "own_filter_rules",
     "filter_relaxations", "weaken",
 }  # fmt: skip
 
@@ -155,7 +155,7 @@ def test_the_keeper_is_small():
 
 def test_what_is_said_not_to_be_in_the_keeper_is_not_in_it():
     symbols = subprocess.run(["nm", "-C", BIN / "retort-keeper"], capture_output=True, text=True, check=True).stdout
-    for foreign in ("cell::run_init", "cell::run_collector", "cell::judge", "keeper::Client", "cell::BundleReader", "restrict_with_landlock"):
+    for foreign in ("cell::run_init", "cell::run_collector", "cell::judge", "keeper::Client", "cell::BundleReader", "restrict_with_landlock", "forbid_speculation"):
         assert foreign not in symbols
 
 
