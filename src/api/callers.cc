@@ -50,9 +50,7 @@ async::Task<std::expected<Callers::KnownKey, Problem>> Callers::look_up(std::str
       known != keys_.end() && now - known->second.asked_at < kRemembered)
     co_return known->second;
   const std::int64_t utc = utc_now_us();
-  auto ask = [token, utc](Storage::Stores& stores) {
-    return stores.keys.authenticate(token, utc);
-  };
+  auto ask = [token, utc](Storage::Stores& stores) { return stores.keys.authenticate(token, utc); };
   auto key = co_await storage_.run(std::move(ask));
   if (!key) {
     keys_.erase(name);

@@ -187,9 +187,8 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
 
 Problem Engine::problem_of_full_queue(const Error& error) const {
   const Duration forecast = scheduler_.figures().forecast;
-  const std::int64_t seconds =
-      std::clamp<std::int64_t>(
-          std::chrono::ceil<std::chrono::seconds>(forecast).count(), 1, kLongestRetry);
+  const std::int64_t seconds = std::clamp<std::int64_t>(
+      std::chrono::ceil<std::chrono::seconds>(forecast).count(), 1, kLongestRetry);
   return {.code = ProblemCode::queue_full,
           .detail = error.what,
           .retry_after_s = static_cast<std::uint64_t>(seconds),

@@ -74,9 +74,9 @@ class Server {
 
   Status run() {
     RETORT_TRY(storage_, Storage::open(parts_.settings));
-    RETORT_TRY(bridge_, async::LoopBridge::create(context_, parts_.loop, [this](const Error& error) {
-                 fail(error);
-               }));
+    RETORT_TRY(bridge_,
+               async::LoopBridge::create(
+                   context_, parts_.loop, [this](const Error& error) { fail(error); }));
     const async::Executor executor = context_.get_executor();
     shelf_.emplace(executor, *storage_);
     cache_.emplace(*shelf_);
@@ -106,11 +106,10 @@ class Server {
  private:
   Status listen() {
     RETORT_TRY(http_,
-               http::Server::create(context_,
-                                    options_of(parts_.settings, log_),
-                                    [this](http::Exchange& exchange) {
-                                      return service_->handle(exchange);
-                                    }));
+               http::Server::create(
+                   context_, options_of(parts_.settings, log_), [this](http::Exchange& exchange) {
+                     return service_->handle(exchange);
+                   }));
     for (const std::string& address : parts_.settings.server.listen)
       RETORT_CHECK(http_->listen_tcp(address));
     if (const std::string& path = parts_.settings.server.unix_socket; !path.empty()) {

@@ -7,6 +7,8 @@
 
 #include "api/routes.h"
 #include "base/clock.h"
+#include "job/output_files.h"
+#include "job/report.h"
 #include "text/digest.h"
 
 namespace retort::api {
@@ -122,8 +124,8 @@ std::optional<Problem> Service::check_host(const RequestHead& head) const {
       return std::nullopt;
   } else {
     // An address cannot be rebound; only names can.
-    const bool is_address = name.starts_with('[') ||
-                            name.find_first_not_of("0123456789.") == std::string::npos;
+    const bool is_address =
+        name.starts_with('[') || name.find_first_not_of("0123456789.") == std::string::npos;
     if (header == nullptr || name == "localhost" || is_address) return std::nullopt;
   }
   return Problem{.code = ProblemCode::host_not_allowed,
@@ -205,9 +207,9 @@ Task<> Service::dispatch(Call& call, const Route& route) {
     }
     call.caller = *std::move(caller);
     if (!call.caller.may(route.scope)) {
-      const Problem problem{.code = ProblemCode::forbidden,
-                            .detail = "this needs a key with the scope " +
-                                      std::string(scope_name(route.scope))};
+      const Problem problem{
+          .code = ProblemCode::forbidden,
+          .detail = "this needs a key with the scope " + std::string(scope_name(route.scope))};
       co_return co_await call.answer(problem);
     }
   }
@@ -221,19 +223,17 @@ Task<std::expected<text::json::value, Problem>> Service::read_json(Call& call) {
   const std::string_view media =
       type == nullptr ? std::string_view() : std::string_view(*type).substr(0, type->find(';'));
   if (media != "application/json") {
-    co_return std::unexpected(
-        Problem{.code = ProblemCode::unsupported_media_type,
-                .detail = "Content-Type must be application/json"});
+    co_return std::unexpected(Problem{.code = ProblemCode::unsupported_media_type,
+                                      .detail = "Content-Type must be application/json"});
   }
   const base::ByteSize largest = settings_->http.largest_body;
   auto body = co_await call.exchange.read_all(largest);
   if (!body) {
     if (body.error().fault == base::Fault::exhausted) {
-      co_return std::unexpected(
-          Problem{.code = ProblemCode::body_too_large,
-                  .detail = "a body may have " + base::to_text(largest) +
-                            "; larger inputs go to /v1/blobs first",
-                  .extra = {{"largest_bytes", largest.bytes()}}});
+      co_return std::unexpected(Problem{.code = ProblemCode::body_too_large,
+                                        .detail = "a body may have " + base::to_text(largest) +
+                                                  "; larger inputs go to /v1/blobs first",
+                                        .extra = {{"largest_bytes", largest.bytes()}}});
     }
     co_return std::unexpected(
         Problem{.code = ProblemCode::bad_request, .detail = "the body could not be read"});
@@ -269,9 +269,8 @@ Task<std::optional<Problem>> Service::open_blobs(JobRequest& request, std::strin
       store::Hold hold;
     };
     auto held = std::make_shared<const Held>(Held{std::move(blob->file), std::move(blob->hold)});
-    job::Input input{.text = {},
-                     .file = std::shared_ptr<const base::Fd>(held, &held->file)};
-    put_blob(request.submission, use, std::move(input));
+    job::Input input{.text = {}, .file = std::shared_ptr<const base::Fd>(held, &held->file)};
+    if (!put_blob(request.submission, use, std::move(input))) co_return internal_problem();
   }
   co_return std::nullopt;
 }
@@ -318,10 +317,9 @@ Task<std::expected<job::JobResult, Problem>> Service::run_job(Order order,
 text::json::object Service::result_json(const job::JobResult& result,
                                         const std::string& runtime,
                                         const std::string& id) const {
-  const auto files =
-      result.files.is_open()
-          ? job::read_output_files(result.files, settings_->jobs.collect_bytes)
-          : std::vector<job::OutputFile>();
+  const auto files = result.files.is_open()
+                         ? job::read_output_files(result.files, settings_->jobs.collect_bytes)
+                         : std::vector<job::OutputFile>();
   text::json::object record = job::to_json(result, runtime, files);
   record["id"] = id;
   return record;

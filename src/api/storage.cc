@@ -32,9 +32,8 @@ Result<std::unique_ptr<Storage>> Storage::open(const Settings& settings) {
                                   .blobs = *storage->blobs_});
   if (settings.cache.enabled) {
     RETORT_TRY(storage->cache_,
-               store::Cache::open(
-                   storage->folder_,
-                   {.most = settings.cache.size, .oldest = settings.cache.age}));
+               store::Cache::open(storage->folder_,
+                                  {.most = settings.cache.size, .oldest = settings.cache.age}));
   }
   return storage;
 }

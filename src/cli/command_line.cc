@@ -92,9 +92,8 @@ void add_setting(CLI::App& app,
 }
 
 void add_unenforced(CLI::App& app, std::vector<std::string>& names) {
-  app.add_option("--allow-unenforced",
-                 names,
-                 "Go without these limits where the host cannot enforce them")
+  app.add_option(
+         "--allow-unenforced", names, "Go without these limits where the host cannot enforce them")
       ->delimiter(',')
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)

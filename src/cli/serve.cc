@@ -28,7 +28,8 @@ namespace {
 
 Result<api::Settings> settings_for(const ServeOptions& options) {
   ConfigOptions config = options.config;
-  for (const std::string& address : options.listen) config.sets.push_back("server.listen=" + address);
+  for (const std::string& address : options.listen)
+    config.sets.push_back("server.listen=" + address);
   return settings_of(config);
 }
 
@@ -43,9 +44,8 @@ std::map<std::string, api::Measured> measure(Workbench& bench,
   std::map<std::string, api::Measured> measured;
   for (const runtime::CatalogueEntry& entry : catalogue.entries()) {
     if (!entry.is_available()) continue;
-    measured[entry.manifest.id] = {
-        .version = find_version(bench, entry.manifest).value_or(""),
-        .digest = runtime::runtime_digest(entry.manifest).value_or("")};
+    measured[entry.manifest.id] = {.version = find_version(bench, entry.manifest).value_or(""),
+                                   .digest = runtime::runtime_digest(entry.manifest).value_or("")};
   }
   return measured;
 }
