@@ -65,8 +65,8 @@ std::vector<SettingKey> named_keys() {
       key("server", "allow_anonymous", at<&S::server, &S::Server::allow_anonymous>, yes,
           "let callers without a key in, also from beyond loopback"),
       key("server", "allowed_hosts", at<&S::server, &S::Server::allowed_hosts>, yes,
-          "names a Host header may have, against DNS rebinding; besides localhost and the "
-          "addresses listened on"),
+          "names that a Host header may have besides localhost and addresses, against DNS "
+          "rebinding; empty where keys are required: any"),
       key("server", "allowed_origins", at<&S::server, &S::Server::allowed_origins>, yes,
           "origins of web pages that may call (CORS), as https://example.org; \"*\": any, which "
           "needs keys"),

@@ -54,6 +54,22 @@ bool is_variable(std::string_view name) {
          std::ranges::all_of(name, [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
+std::string lowered(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+bool is_address(const std::string& host) {
+  in6_addr address{};
+  if (host.starts_with('[') && host.ends_with(']')) {
+    return ::inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &address) == 1;
+  }
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
 // `values` without the limits that `taken` has.
 LimitValues without(LimitValues values, const LimitValues& taken) {
   for (const cell::LimitInfo& info : cell::limit_infos()) {
@@ -89,6 +105,31 @@ bool Settings::is_open_to_others() const {
 
 bool Settings::requires_keys() const {
   return server.require_keys.value_or(is_open_to_others() && !server.allow_anonymous);
+}
+
+bool Settings::allows_host(std::string_view host) const {
+  const std::string whole = lowered(host);
+  std::string name = whole;
+  const std::size_t colon = whole.rfind(':');
+  if (colon != std::string::npos && !whole.ends_with(']')) {
+    const std::string_view port = std::string_view(whole).substr(colon + 1);
+    if (port.empty() || port.find_first_not_of("0123456789") != std::string_view::npos)
+      return false;
+    name.resize(colon);
+  }
+  if (name.empty()) return false;
+  if (name == "localhost" || is_address(name)) return true;
+  if (server.allowed_hosts.empty() && requires_keys()) return true;
+  return std::ranges::any_of(server.allowed_hosts, [&](const std::string& listed) {
+    const std::string lower = lowered(listed);
+    return lower == name || lower == whole;
+  });
+}
+
+bool Settings::allows_origin(std::string_view origin) const {
+  return std::ranges::any_of(server.allowed_origins, [&](const std::string& listed) {
+    return listed == "*" || listed == origin;
+  });
 }
 
 bool Settings::is_enabled(std::string_view runtime) const {

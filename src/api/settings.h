@@ -147,6 +147,13 @@ struct Settings {
   // Must a caller show a key? `require_keys`, where "auto" means: when open to others and no
   // anonymous ones are allowed.
   [[nodiscard]] bool requires_keys() const;
+  // May a request have this Host header? Addresses and "localhost" may, since nobody else can point
+  // them here, and what `allowed_hosts` lists, there without a port for every port. Every name may
+  // when that list is empty and keys are required: a page that was led here has none.
+  [[nodiscard]] bool allows_host(std::string_view host) const;
+  // May a page of this origin (RFC 6454) call from a browser? One of our own pages is for the
+  // caller to tell: its origin is the Host header's.
+  [[nodiscard]] bool allows_origin(std::string_view origin) const;
   [[nodiscard]] bool is_enabled(std::string_view runtime) const;
   // May a request set this variable of a program's environment? Its name must be one, be on the
   // list `jobs.env`, and not steer the dynamic linker or libc (kDeniedVariables in settings.cc).

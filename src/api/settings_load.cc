@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -199,8 +200,8 @@ class Loader {
     std::string wanted = is_boolean  ? "true or false"
                          : is_number ? "a whole number without quotes"
                                      : "text";
-    if (!is_boolean && !is_number && type_name(key) != "text")
-      wanted += " (" + type_name(key) + ")";
+    if (type_name(key).starts_with("duration")) wanted += " with a unit, for example \"1.5s\"";
+    if (type_name(key).starts_with("size")) wanted += " with a unit, for example \"64MiB\"";
     if (!key.word.empty() && (is_boolean || is_number))
       wanted += ", or \"" + std::string(key.word) + "\"";
     const auto value = table.scalar(key.name, wanted);

@@ -80,38 +80,41 @@ TEST(Settings, EveryFaultIsToldAtOnceWithItsPlace) {
   sources.environment = {{"RETORT_QUEUE_LENGHT", "1"}, {"RETORT_HTTP_CONNECTIONS", "many"}};
   sources.flags = {{.key = "queue.lenght", .value = "1", .flag = "--set"},
                    {.key = "queue.wait", .value = "5", .flag = "--set"}};
-  EXPECT_EQ(faults("[quue]\n"
-                   "[queue]\n"
-                   "lenght = 1\n"
-                   "length = '5'\n"
-                   "bytes = '1B'\n"
-                   "slots = true\n"
-                   "[server]\n"
-                   "require_keys = 'yes'\n"
-                   "listen = '127.0.0.1:80'\n"
-                   "[log]\n"
-                   "level = 'loud'\n"
-                   "[limits.run.largest]\n"
-                   "memory = '2TiB'\n"
-                   "processes = -1\n",
-                   sources),
-            "r.toml:1:2: quue: unknown key; did you mean 'queue'?\n"
-            "r.toml:3:1: queue.lenght: unknown key; did you mean 'length'?\n"
-            "r.toml:4:10: queue.length: must be a whole number without quotes, not text\n"
-            "r.toml:5:9: queue.bytes: '1B' must be 1KiB to 1TiB\n"
-            "r.toml:6:9: queue.slots: must be a whole number without quotes, or \"auto\", not a "
-            "boolean\n"
-            "r.toml:8:16: server.require_keys: must be true or false, or \"auto\", not text\n"
-            "r.toml:9:10: server.listen: must be an array of text, not text\n"
-            "r.toml:11:9: log.level: 'loud' is none of debug, info, warning, error\n"
-            "r.toml:13:10: limits.run.largest.memory: memory 2TiB is outside its bounds 4MiB to "
-            "1TiB\n"
-            "r.toml:14:13: limits.run.largest.processes: '-1' is not a whole number\n"
-            "environment RETORT_HTTP_CONNECTIONS: 'many' is not a whole number\n"
-            "environment RETORT_QUEUE_LENGHT: unknown setting; did you mean "
-            "'RETORT_QUEUE_LENGTH'?\n"
-            "--set: unknown setting 'queue.lenght'; did you mean 'queue.length'?\n"
-            "--set: queue.wait: '5' has no unit; write for example 2s or 250ms");
+  EXPECT_EQ(
+      faults("[quue]\n"
+             "[queue]\n"
+             "lenght = 1\n"
+             "length = '5'\n"
+             "bytes = '1B'\n"
+             "slots = true\n"
+             "wait = 5\n"
+             "[server]\n"
+             "require_keys = 'yes'\n"
+             "listen = '127.0.0.1:80'\n"
+             "[log]\n"
+             "level = 'loud'\n"
+             "[limits.run.largest]\n"
+             "memory = '2TiB'\n"
+             "processes = -1\n",
+             sources),
+      "r.toml:1:2: quue: unknown key; did you mean 'queue'?\n"
+      "r.toml:3:1: queue.lenght: unknown key; did you mean 'length'?\n"
+      "r.toml:4:10: queue.length: must be a whole number without quotes, not text\n"
+      "r.toml:5:9: queue.bytes: '1B' must be 1KiB to 1TiB\n"
+      "r.toml:6:9: queue.slots: must be a whole number without quotes, or \"auto\", not a "
+      "boolean\n"
+      "r.toml:7:8: queue.wait: must be text with a unit, for example \"1.5s\", not an integer\n"
+      "r.toml:9:16: server.require_keys: must be true or false, or \"auto\", not text\n"
+      "r.toml:10:10: server.listen: must be an array of text, not text\n"
+      "r.toml:12:9: log.level: 'loud' is none of debug, info, warning, error\n"
+      "r.toml:14:10: limits.run.largest.memory: memory 2TiB is outside its bounds 4MiB to "
+      "1TiB\n"
+      "r.toml:15:13: limits.run.largest.processes: '-1' is not a whole number\n"
+      "environment RETORT_HTTP_CONNECTIONS: 'many' is not a whole number\n"
+      "environment RETORT_QUEUE_LENGHT: unknown setting; did you mean "
+      "'RETORT_QUEUE_LENGTH'?\n"
+      "--set: unknown setting 'queue.lenght'; did you mean 'queue.length'?\n"
+      "--set: queue.wait: '5' has no unit; write for example 2s or 250ms");
 }
 
 TEST(Settings, ADefaultOutsideItsBoundsIsNamedWithTheBound) {
@@ -150,6 +153,46 @@ TEST(Settings, NobodyIsLetInFromBeyondThisMachineByChance) {
   EXPECT_EQ(faults("[server]\nallowed_origins = ['*']\nrequire_keys = true\n"), "");
   EXPECT_TRUE(faults("[metrics]\nlisten = '0.0.0.0:9'\n").contains("metrics.public"));
   EXPECT_TRUE(faults("[server]\nlisten = []\n").contains("nothing to listen on"));
+}
+
+TEST(Settings, AHostHeaderIsNoNameThatSomebodyElseCanPointHere) {
+  const Settings closed = good("[server]\nallowed_hosts = ['Retort.example.org', 'b:81']\n");
+  for (const std::string_view host : {"localhost",
+                                      "LOCALHOST:8080",
+                                      "127.0.0.1:8080",
+                                      "[::1]:8080",
+                                      "[::1]",
+                                      "10.0.0.9",
+                                      "retort.example.org",
+                                      "retort.example.org:443",
+                                      "b:81"}) {
+    EXPECT_TRUE(closed.allows_host(host)) << host;
+  }
+  for (const std::string_view host : {"",
+                                      "evil.example.org",
+                                      "localhost.evil.org",
+                                      "retort.example.org.evil.org",
+                                      "b",
+                                      "b:82",
+                                      "127.0.0.1.evil.org",
+                                      "[::1",
+                                      "localhost:",
+                                      "localhost:x",
+                                      "127.0.0.1:80:80"}) {
+    EXPECT_FALSE(closed.allows_host(host)) << host;
+  }
+  EXPECT_FALSE(good("").allows_host("any.example.org"));
+  EXPECT_TRUE(good("[server]\nrequire_keys = true\n").allows_host("any.example.org"))
+      << "a page that has no key can do nothing";
+}
+
+TEST(Settings, AnOriginIsAllowedWhenItIsListed) {
+  EXPECT_FALSE(good("").allows_origin("https://a.org"));
+  const Settings listed = good("[server]\nallowed_origins = ['https://a.org']\n");
+  EXPECT_TRUE(listed.allows_origin("https://a.org"));
+  EXPECT_FALSE(listed.allows_origin("http://a.org"));
+  EXPECT_FALSE(listed.allows_origin("null"));
+  EXPECT_TRUE(good("[server]\nallowed_origins = ['*']\nrequire_keys = true\n").allows_origin("x"));
 }
 
 TEST(Settings, AnAddressIsANumberAndAPort) {
