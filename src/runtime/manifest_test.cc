@@ -70,8 +70,8 @@ class ManifestTest : public testing::Test {
 };
 
 TEST_F(ManifestTest, KnowsWhichLimitsItSetItself) {
-  const auto manifest = load(std::string(kSmallest) +
-                             "[run.limits]\nmemory = \"64MiB\"\nnetwork = \"none\"\n");
+  const auto manifest =
+      load(std::string(kSmallest) + "[run.limits]\nmemory = \"64MiB\"\nnetwork = \"none\"\n");
   ASSERT_TRUE(manifest) << manifest.error().what;
   EXPECT_EQ(manifest->run.own_limits,
             1U << static_cast<unsigned>(cell::Limit::memory) |
