@@ -54,24 +54,10 @@ LimitBounds read_stage(const json::object& object, const Path& path, Faults& fau
   return bounds;
 }
 
-json::object side_to_json(const LimitValues& values) {
-  json::object object;
-  for (const cell::LimitInfo& info : cell::limit_infos()) {
-    const auto value = values.get(info.limit);
-    if (!value) continue;
-    if (info.limit == Limit::network) {
-      object[info.json] = limit_text(info.limit, *value);
-    } else {
-      object[info.json] = *value;
-    }
-  }
-  return object;
-}
-
 void put_stage(json::object& object, std::string_view stage, const LimitBounds& bounds) {
   json::object sides;
-  if (!bounds.largest.empty()) sides["largest"] = side_to_json(bounds.largest);
-  if (!bounds.smallest.empty()) sides["smallest"] = side_to_json(bounds.smallest);
+  if (!bounds.largest.empty()) sides["largest"] = limits_json(bounds.largest);
+  if (!bounds.smallest.empty()) sides["smallest"] = limits_json(bounds.smallest);
   if (!sides.empty()) object[stage] = std::move(sides);
 }
 

@@ -36,6 +36,20 @@ LimitValues read_limits(const json::object& object, const Path& path, Faults& fa
   return read_limits_json(rest).value_or(LimitValues{});
 }
 
+json::object limits_json(const LimitValues& values) {
+  json::object object;
+  for (const cell::LimitInfo& info : cell::limit_infos()) {
+    const auto value = values.get(info.limit);
+    if (!value) continue;
+    if (info.limit == Limit::network) {
+      object[info.json] = limit_text(info.limit, *value);
+    } else {
+      object[info.json] = *value;
+    }
+  }
+  return object;
+}
+
 std::optional<cell::Limits> merge_at(const LimitLayers& layers,
                                      const LimitValues& request,
                                      const Path& path,

@@ -1,4 +1,4 @@
-// Request limits: the limits in a body, read and merged, with what is wrong as Faults.
+// Request limits: the limits in a body, read and merged, with what is wrong as Faults; and back.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,9 @@ namespace retort::api {
 
 // Those members of `object` (at `path`) that are limits; the others are faults.
 LimitValues read_limits(const text::json::object& object, const Path& path, Faults& faults);
+
+// The same back to JSON.
+text::json::object limits_json(const LimitValues& values);
 
 // merge_limits; nothing when there are faults, which are at `path`.
 std::optional<cell::Limits> merge_at(const LimitLayers& layers,
