@@ -93,7 +93,6 @@ Status give_up_privilege(const api::Settings& settings) {
   const gid_t group = user->pw_gid;
   RETORT_CHECK(make_state_folder(settings.server.state, id, group));
   // Ids first: without the capability to set them they could not be changed.
-  if (::setgroups(0, nullptr) != 0) return base::os_error("setgroups", name);
   RETORT_CHECK(kernel::become(id, group));
   RETORT_CHECK(kernel::drop_all_capabilities());
   return kernel::forbid_new_privileges();
