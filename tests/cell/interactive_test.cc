@@ -50,7 +50,7 @@ class InteractiveTest : public CellTest {
   static std::function<void(job::Stage&)> send(int number) {
     return [number](job::Stage& stage) { EXPECT_TRUE(stage.signal(number)); };
   }
-  std::function<void(job::Stage&)> type(std::string text) {
+  std::function<void(job::Stage&)> type(const std::string& text) {
     return [this, text](auto&) { EXPECT_TRUE(kernel::write_all(input_, text)); };
   }
   std::function<void(job::Stage&)> end_input() {
