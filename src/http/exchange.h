@@ -18,7 +18,8 @@ namespace retort::http {
 
 using async::Task;
 
-// Lives until the handler returns. One operation at a time, all on the server's thread.
+// Lives until the handler returns. One operation at a time, all on the server's thread; one that is
+// cancelled (async::within) ends the connection.
 //
 // A handler that returns without an answer is answered for: with what made a read of the body fail
 // (400, 408, 413), else with 500. So `co_return` is right after a failed read. One that returns

@@ -53,8 +53,6 @@ Task<> Session::run() {
     ++requests_;
     ++shared_->statistics.requests;
     co_await handle();
-    wire_->unwatch();
-    gone_ = nullptr;
     if (answer_ == Answer::websocket || !is_ended_) break;
     if (!keep_) {
       co_await linger();
@@ -180,6 +178,8 @@ Task<bool> Session::call_handler() {
 
 Task<> Session::handle() {
   const bool returned = co_await call_handler();
+  wire_->unwatch();
+  gone_ = nullptr;
   if (answer_ != Answer::none) {
     if (!returned) keep_ = false;
     co_return;

@@ -38,7 +38,8 @@ class WebSocket {
 
   // The next message. Pings are answered while this waits, and only then: a handler always has a
   // read under way. Fault::gone when the connection is closed, whoever closed it and why. A message
-  // that is too large is closed with 1009, a flood of frames that are no messages with 1008.
+  // that is too large is closed with 1009, a flood of frames that are no messages with 1008. A read
+  // or write that is cancelled (async::within) ends the connection.
   virtual Task<base::Result<Message>> read() = 0;
   // Returns when the kernel has taken all of it. Fault::gone as above.
   virtual Task<base::Status> write(bool binary, std::string bytes) = 0;

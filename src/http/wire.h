@@ -1,6 +1,7 @@
 // Wire: one connected socket: buffered reading, whole writes, deadlines, and word of its end.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -31,14 +32,13 @@ using Socket = asio::generic::stream_protocol::socket;
 // nothing.
 struct Pace {
   Clock::duration stall;
-  std::uint64_t least_rate;
+  std::uint64_t least_rate;  // not 0
   Clock::duration waited{0};
   std::uint64_t moved = 0;
 
   [[nodiscard]] Clock::time_point deadline() const {
-    const Clock::duration earned =
-        std::chrono::microseconds(moved / (least_rate + 1) * 1'000'000) + std::chrono::seconds(1);
-    return Clock::now() + std::min(stall, stall + earned - std::min(waited, stall + earned));
+    const Clock::duration allowed = stall + std::chrono::seconds(moved / least_rate + 1);
+    return Clock::now() + std::min(stall, allowed - std::min(waited, allowed));
   }
   void restart() {
     waited = {};
