@@ -41,7 +41,7 @@ Result<std::unique_ptr<LoopBridge>> LoopBridge::create(
   if (!own.is_open()) return base::os_error("dup", "epoll");
   auto state = std::make_shared<State>(context, loop, std::move(failed));
   boost::system::error_code code;
-  state->descriptor.assign(own.get(), code);
+  (void)state->descriptor.assign(own.get(), code);
   if (code) return base::os_error("epoll_ctl", "epoll", code.value());
   (void)own.release();
   State::wait(state);
@@ -53,7 +53,7 @@ LoopBridge::LoopBridge(std::shared_ptr<State> state) : state_(std::move(state)) 
 LoopBridge::~LoopBridge() {
   state_->ended = true;
   boost::system::error_code code;
-  state_->descriptor.close(code);
+  (void)state_->descriptor.close(code);
 }
 
 }  // namespace retort::async

@@ -176,7 +176,7 @@ Result<std::unique_ptr<Listener>> Listener::on(asio::io_context& context, Fd lis
   std::unique_ptr<Listener> listener(new Listener(context));
   listener->address_ = describe(address, size);
   boost::system::error_code code;
-  listener->descriptor_.assign(listening.get(), code);
+  (void)listener->descriptor_.assign(listening.get(), code);
   if (code) return os_error("epoll_ctl", "a listening socket", code.value());
   (void)listening.release();
   return listener;
@@ -261,7 +261,7 @@ Task<bool> Listener::wait() {
 void Listener::close() {
   if (!is_open()) return;
   boost::system::error_code ignored;
-  descriptor_.close(ignored);
+  (void)descriptor_.close(ignored);
   struct stat found{};
   if (!path_.empty() && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ &&
       found.st_ino == inode_)

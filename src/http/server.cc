@@ -159,10 +159,11 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Wire> make_wire(Listener::Accepted& accepted, std::size_t buffer) {
     Socket socket(context_);
     boost::system::error_code code;
-    socket.assign(asio::generic::stream_protocol(accepted.family, 0), accepted.socket.get(), code);
+    (void)socket.assign(
+        asio::generic::stream_protocol(accepted.family, 0), accepted.socket.get(), code);
     if (code) return nullptr;
     (void)accepted.socket.release();
-    socket.native_non_blocking(true, code);
+    (void)socket.native_non_blocking(true, code);
     return std::make_shared<Wire>(std::move(socket), buffer);
   }
 

@@ -13,6 +13,9 @@ add_library(retort_fuzzed STATIC
   src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc
   src/text/digest.cc src/text/encodings.cc src/text/json.cc src/text/nearest.cc src/text/toml.cc
   src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/store/cache_entry.cc)
+  src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc src/text/json.cc
+  src/text/nearest.cc src/text/toml.cc src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/http/message.cc
+  src/http/request_parser.cc src/http/target.cc)
 target_include_directories(retort_fuzzed PUBLIC src tests)
 target_compile_options(retort_fuzzed PUBLIC ${RETORT_FUZZ_FLAGS} PRIVATE -fsanitize=fuzzer-no-link)
 target_link_libraries(retort_fuzzed PUBLIC Boost::json OpenSSL::Crypto PRIVATE retort_flags)
@@ -47,6 +50,7 @@ retort_fuzz_target(json 1024)
 retort_fuzz_target(manifest 4096 ${CMAKE_SOURCE_DIR}/runtimes)
 retort_fuzz_target(command 1024)
 retort_fuzz_target(cache_entry 256)
+retort_fuzz_target(request 1024)
 
 # It writes files, thousands of them.
 if(EXISTS /dev/shm)
