@@ -12,9 +12,7 @@ add_library(retort_fuzzed STATIC
   src/base/bytes.cc src/base/error.cc src/base/units.cc src/kernel/files.cc src/kernel/socket.cc src/cell/bundle.cc
   src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc
   src/text/digest.cc src/text/encodings.cc src/text/json.cc src/text/nearest.cc src/text/toml.cc
-  src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/store/cache_entry.cc)
-  src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc src/text/json.cc
-  src/text/nearest.cc src/text/toml.cc src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/http/message.cc
+  src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/store/cache_entry.cc src/http/message.cc
   src/http/request_parser.cc src/http/target.cc)
 target_include_directories(retort_fuzzed PUBLIC src tests)
 target_compile_options(retort_fuzzed PUBLIC ${RETORT_FUZZ_FLAGS} PRIVATE -fsanitize=fuzzer-no-link)
