@@ -136,6 +136,7 @@ def server(listen="127.0.0.1:0", retort=None, **settings):
     named = {}
     for name, value in settings.items():
         table, _, key = name.partition("_")
+        # rate_anonymous.requests is rate.anonymous.requests
         named[f"{table}.{key}"] = str(value).lower() if isinstance(value, bool) else value
     one = Server(folder, named, listen, retort)
     try:
