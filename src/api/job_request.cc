@@ -8,7 +8,6 @@
 
 #include "api/request_parts.h"
 #include "api/webhook_url.h"
-#include "job/job.h"
 #include "kernel/files.h"
 #include "runtime/command.h"
 

@@ -34,9 +34,6 @@ struct JobResult {
   base::Fd files;
 };
 
-// The memory that a submission's cells may use at one time.
-base::ByteSize memory_of(const Submission& submission);
-
 class Job {
  public:
   using Done = std::function<void(base::Result<JobResult>)>;

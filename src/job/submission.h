@@ -93,4 +93,7 @@ struct Submission {
   std::function<void(std::size_t index, const TestResult&)> on_test;
 };
 
+// The memory that a submission's cells may use at one time.
+base::ByteSize memory_of(const Submission& submission);
+
 }  // namespace retort::job
