@@ -13,7 +13,10 @@
 #include "api/job_request.h"
 #include "api/limit_values.h"
 #include "api/problem.h"
+#include "api/request_test_support.h"
+#include "api/runtime_json.h"
 #include "cell/verdict.h"
+#include "job/report.h"
 #include "text/json.h"
 
 namespace retort::api {
@@ -84,6 +87,63 @@ TEST(OpenApi, BoundsOfARequestAreThoseOfTheReader) {
   EXPECT_EQ(job.at("args").at("items").at("maxLength").to_number<std::uint64_t>(), kLongestWord);
   const json::value& test = schema("TestRequest").at("properties");
   EXPECT_EQ(test.at("name").at("maxLength").to_number<std::uint64_t>(), kLongestTestName);
+}
+
+std::set<std::string> names_of(const json::object& object) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : object) names.emplace(std::string_view(name));
+  return names;
+}
+
+std::set<std::string> required(std::string_view name) {
+  const std::vector<std::string> names = texts(schema(name).at("required"));
+  return {names.begin(), names.end()};
+}
+
+std::set<std::string> described(std::string_view name) {
+  return names_of(schema(name).at("properties").as_object());
+}
+
+TEST(OpenApi, ResultsHaveTheMembersThatAreDescribed) {
+  job::JobResult result;
+  result.has_tests = true;
+  result.stages.emplace_back().name = "run";
+  job::TestResult skipped;
+  skipped.is_skipped = true;
+  const json::object whole =
+      job::to_json(result, "python", {{.name = "a", .size = 1, .refused = ""}});
+  auto members = required("Result");
+  members.insert("tests");
+  EXPECT_EQ(names_of(whole), members);
+  members.insert("id");
+  EXPECT_EQ(described("Result"), members);
+  EXPECT_EQ(names_of(whole.at("stages").at(0).as_object()), required("Stage"));
+  EXPECT_EQ(names_of(job::to_json(skipped)), required("Test"));
+
+  result.stages.back().stdout_text.bytes = "\xFF";
+  result.stages.back().stderr_text.bytes = "\xFF";
+  EXPECT_EQ(names_of(job::to_json(result.stages.back())), described("Stage"));
+  skipped.run = std::move(result.stages.back());
+  EXPECT_EQ(names_of(job::to_json(skipped)), described("Test"));
+}
+
+TEST(OpenApi, RuntimesHaveTheMembersThatAreDescribed) {
+  const Kitchen kitchen;
+  const auto snake = kitchen.offers.find("snake", "");
+  ASSERT_TRUE(snake);
+  EXPECT_EQ(names_of(runtime_json(**snake, kitchen.settings, nullptr)), required("Runtime"));
+  EXPECT_EQ(required("Runtime"), described("Runtime"));
+}
+
+TEST(OpenApi, ProblemsHaveTheMembersThatAreDescribed) {
+  Problem problem{.code = ProblemCode::queue_full, .detail = "it is full"};
+  problem.instance = "/v1/jobs/1";
+  problem.retry_after_s = 3;
+  problem.extra["forecast_us"] = 1;
+  const Path document;
+  for (int i = 0; i < 101; ++i) problem.errors.add(document, FaultCode::conflict, "is wrong");
+  EXPECT_EQ(names_of(to_json(problem)), described("Problem"));
+  EXPECT_EQ(names_of(to_json({.code = ProblemCode::not_found, .detail = {}})), required("Problem"));
 }
 
 TEST(OpenApi, EveryOperationOfVersionOneIsDescribed) {

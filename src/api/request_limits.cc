@@ -12,6 +12,10 @@ namespace json = text::json;
 
 namespace {
 
+// Of more members so many are unknown that the faults are full: a stranger's megabyte of names is
+// not looked at one by one.
+constexpr std::size_t kMostMembers = cell::kLimitCount + Faults::kMost;
+
 FaultCode code_of(std::string_view name, const json::value& value) {
   if (std::ranges::count(cell::limit_infos(), name, &cell::LimitInfo::json) == 0) {
     return FaultCode::unknown_field;
@@ -26,6 +30,14 @@ FaultCode code_of(std::string_view name, const json::value& value) {
 }  // namespace
 
 LimitValues read_limits(const json::object& object, const Path& path, Faults& faults) {
+  if (object.size() > kMostMembers) {
+    const json::object some(object.begin(), object.begin() + kMostMembers);
+    const LimitValues values = read_limits(some, path, faults);
+    for (std::size_t i = kMostMembers; i < object.size(); ++i) {
+      faults.add(path, FaultCode::unknown_field, {});
+    }
+    return values;
+  }
   const auto read = read_limits_json(object);
   if (read) return *read;
   json::object rest = object;

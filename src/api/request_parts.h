@@ -21,8 +21,8 @@ namespace retort::api {
 struct Reading {
   const Settings& settings;
   const Offers& offers;
-  const KeyBounds* key;
-  JobForm form;
+  const KeyBounds* key = nullptr;
+  JobForm form = JobForm::run;
   Faults faults = {};
   JobRequest request = {};
   std::size_t files = 0;  // of all programs

@@ -1,8 +1,9 @@
-// Request test support: a catalogue of three made-up runtimes, and faults as text.
+// Request test support: a catalogue of made-up runtimes, bodies and their faults as text.
 #pragma once
 
 #include <unistd.h>
 
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "api/faults.h"
+#include "api/job_request.h"
 #include "api/offers.h"
 #include "api/settings.h"
 #include "runtime/catalogue.h"
@@ -89,5 +91,35 @@ inline text::json::value json_of(std::string text) {
   EXPECT_TRUE(value) << text << "\n" << value.error().what;
   return value ? *std::move(value) : text::json::value();
 }
+
+// A digest.
+inline const std::string kDigest(64, 'a');
+
+class JobRequestTest : public testing::Test {
+ protected:
+  std::expected<JobRequest, Faults> parse(const std::string& body, JobForm form = JobForm::run) {
+    return parse_job_request(json_of(body), kitchen.settings, kitchen.offers, key, form);
+  }
+  std::string faults(const std::string& body, JobForm form = JobForm::run) {
+    const auto parsed = parse(body, form);
+    return parsed ? "" : text_of(parsed.error());
+  }
+  JobRequest good(const std::string& body, JobForm form = JobForm::run) {
+    auto parsed = parse(body, form);
+    EXPECT_TRUE(parsed) << body.substr(0, 500) << "\n" << text_of(parsed.error());
+    return parsed ? *std::move(parsed) : JobRequest{};
+  }
+  // A program of snake with more members.
+  static std::string snake(const std::string& members) {
+    return "{'runtime':'snake','files':[{'content':'x'}]" + (members.empty() ? "" : "," + members) +
+           "}";
+  }
+  static std::string files(const std::string& list) {
+    return "{'runtime':'snake','files':[" + list + "]}";
+  }
+
+  Kitchen kitchen;
+  const KeyBounds* key = nullptr;
+};
 
 }  // namespace retort::api
