@@ -12,13 +12,11 @@ add_library(retort_fuzzed STATIC
   src/base/bytes.cc src/base/error.cc src/base/units.cc src/kernel/files.cc src/kernel/socket.cc src/cell/bundle.cc
   src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc
   src/text/digest.cc src/text/encodings.cc src/text/json.cc src/text/nearest.cc src/text/toml.cc
-  src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/store/cache_entry.cc src/http/message.cc
-  src/http/request_parser.cc src/http/target.cc)
-  src/cell/facts.cc src/cell/limits.cc src/cell/verdict.cc src/keeper/frames.cc src/keeper/requests.cc src/text/encodings.cc
-  src/text/json.cc src/text/nearest.cc src/text/toml.cc src/runtime/catalogue.cc src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc
-  src/job/submission.cc src/api/faults.cc src/api/job_request.cc src/api/key_bounds.cc src/api/limit_values.cc
-  src/api/limits_json.cc src/api/merge_limits.cc src/api/object_reader.cc src/api/offers.cc src/api/problem.cc
-  src/api/request_limits.cc src/api/request_program.cc src/api/request_tests.cc src/api/settings.cc src/api/webhook_url.cc)
+  src/runtime/catalogue.cc src/runtime/command.cc src/runtime/manifest.cc src/job/output_files.cc src/job/submission.cc
+  src/store/cache_entry.cc src/http/message.cc src/http/request_parser.cc src/http/target.cc
+  src/api/faults.cc src/api/job_request.cc src/api/key_bounds.cc src/api/limit_values.cc src/api/limits_json.cc
+  src/api/merge_limits.cc src/api/object_reader.cc src/api/offers.cc src/api/problem.cc src/api/request_limits.cc
+  src/api/request_program.cc src/api/request_tests.cc src/api/settings.cc src/api/webhook_url.cc)
 target_include_directories(retort_fuzzed PUBLIC src tests)
 target_compile_options(retort_fuzzed PUBLIC ${RETORT_FUZZ_FLAGS} PRIVATE -fsanitize=fuzzer-no-link)
 target_link_libraries(retort_fuzzed PUBLIC Boost::json OpenSSL::Crypto PRIVATE retort_flags)
