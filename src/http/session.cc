@@ -10,8 +10,6 @@
 
 namespace retort::http {
 
-using base::Error;
-using base::Fault;
 using base::Result;
 using base::Status;
 

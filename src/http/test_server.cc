@@ -124,13 +124,12 @@ Task<> talk(Exchange& exchange, Observed& observed) {
     if (!message) note(observed, message.error());
     if (!message) co_return;
     if (message->bytes == "close") co_await (*opened)->close(4000, "as you wish");
-    do {
-      const bool binary = message->binary;
-      std::string bytes = floods ? std::string(65536, 'x') : message->bytes;
-      const Status written = co_await (*opened)->write(binary, std::move(bytes));
+    if (floods) message->bytes.assign(65536, 'x');
+    for (int count = 0; count < (floods ? 10'000 : 1); ++count) {
+      const Status written = co_await (*opened)->write(message->binary, message->bytes);
       if (!written) note(observed, written.error());
       if (!written) co_return;
-    } while (floods);
+    }
   }
 }
 

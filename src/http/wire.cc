@@ -172,7 +172,6 @@ void Wire::wait_for_end() {
 void Wire::look_for_end() {
   const std::span<char> into = room();
   if (into.empty()) return poll_for_end();
-  // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): the only lock is in Asio, and is
   // free
   const ssize_t count = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
   if (count == 0) return tell_gone();
