@@ -1,3 +1,4 @@
+// Comparisons: what judges accept, and where they say that outputs differ.
 #include "job/compare.h"
 
 #include <limits>

@@ -1,3 +1,4 @@
+// Scheduler: order, fairness, bounds and what is given back.
 #include "job/scheduler.h"
 
 #include <algorithm>

@@ -233,9 +233,9 @@ def leftovers():
     return found
 
 
-def what_is_left(seconds=10):
-    """What is still there after a bounded wait; others' keepers may come and go in the meantime."""
+def what_is_left(before=(), seconds=10):
+    """What is there after a bounded wait, and was not before; others' keepers may come and go in the meantime."""
     end = time.monotonic() + seconds
-    while (found := leftovers()) and time.monotonic() < end:
+    while (found := [thing for thing in leftovers() if thing not in before]) and time.monotonic() < end:
         time.sleep(0.02)
     return found

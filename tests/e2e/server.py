@@ -46,11 +46,12 @@ class Server:
         self.log = folder / "log"
         self.settings = {"server.state": str(self.state), **settings}
         self.retort = retort or harness.RETORT
+        self.arguments = []
         self.process = None
         self.url = None
 
     def start(self):
-        command = [str(self.retort), "serve", "--listen", self.listen]
+        command = [str(self.retort), "serve", "--listen", self.listen, *self.arguments]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         with open(self.log, "ab") as log:
@@ -131,6 +132,7 @@ class Server:
 def server(listen="127.0.0.1:0", retort=None, **settings):
     """server(queue_slots=2) sets queue.slots; two underscores stand for one: limits_run_default_..."""
     need_user()
+    before = set(harness.leftovers())
     folder = Path(tempfile.mkdtemp(prefix="retort-server-"))
     folder.chmod(0o755)
     named = {}
@@ -144,6 +146,8 @@ def server(listen="127.0.0.1:0", retort=None, **settings):
         if one.process.poll() is None:
             code = one.stop()
             assert code == 0, f"exit code {code}: " + one.log.read_text(errors="replace")[-2000:]
+        left = harness.what_is_left(before)
+        assert not left, f"left behind: {left}"
     finally:
         one.kill()
         shutil.rmtree(folder, ignore_errors=True)
