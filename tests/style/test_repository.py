@@ -13,12 +13,10 @@ LAYERS = re.search(r"set\(RETORT_LAYERS ([a-z ]+)\)", (ROOT / "cmake/layers.cmak
 
 # The only places that may include each third party.
 THIRD_PARTIES = {
-    "boost/json": ("src/text",), "boost/asio": ("src/async", "src/http"), "boost/beast": ("src/http",),
-    "toml++": ("src/text",), "openssl/": ("src/text",), "sqlite3.h": ("src/store",), "spdlog/": ("src/api",), "prometheus/": ("src/api",), "CLI/": ("src/cli",), "seccomp.h": ("src/cell",),
-# The only place that may include each third party (DESIGN: one folder each).
-THIRD_PARTIES = {
-    "boost/": "src/text", "toml++": "src/text", "CLI/": "src/cli", "seccomp.h": "src/cell", "spdlog/": "src/api",
-    "prometheus/": "src/api",
+    "boost/json": ("src/text",), "boost/asio": ("src/async", "src/http", "src/api"), "boost/beast": ("src/http",),
+    "toml++": ("src/text",), "openssl/": ("src/text",), "sqlite3.h": ("src/store",), "spdlog/": ("src/api",),
+    "prometheus/": ("src/api",), "systemd/": ("src/api",), "CLI/": ("src/cli",), "curl/": ("src/cli",),
+    "seccomp.h": ("src/cell",),
 }  # fmt: skip
 
 
