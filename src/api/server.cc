@@ -13,6 +13,7 @@
 #include "api/log.h"
 #include "api/metrics.h"
 #include "api/service.h"
+#include "api/service_manager.h"
 #include "api/storage.h"
 #include "async/deadline.h"
 #include "async/loop_bridge.h"
@@ -96,6 +97,8 @@ class Server {
                      parts_.measured);
     RETORT_CHECK(listen());
     async::spawn(executor, obey_signals());
+    async::spawn(executor, show_life());
+    tell_ready();
     context_.run();
     // What waits for the disk is waited for, before what it works on goes.
     http_.reset();
@@ -110,14 +113,24 @@ class Server {
                    context_, options_of(parts_.settings, log_), [this](http::Exchange& exchange) {
                      return service_->handle(exchange);
                    }));
+    RETORT_CHECK(parts_.sockets.empty() ? open_sockets() : adopt_sockets());
+    for (const std::string& address : http_->addresses())
+      log_.info("listening", {{"address", address}});
+    return {};
+  }
+
+  Status open_sockets() {
     for (const std::string& address : parts_.settings.server.listen)
       RETORT_CHECK(http_->listen_tcp(address));
     if (const std::string& path = parts_.settings.server.unix_socket; !path.empty()) {
       constexpr mode_t kForItsGroup = 0660;
       RETORT_CHECK(http_->listen_unix(path, kForItsGroup));
     }
-    for (const std::string& address : http_->addresses())
-      log_.info("listening", {{"address", address}});
+    return {};
+  }
+
+  Status adopt_sockets() {
+    for (base::Fd& socket : parts_.sockets) RETORT_CHECK(http_->adopt(std::move(socket)));
     return {};
   }
 
@@ -151,6 +164,15 @@ class Server {
     log_.info("a new keeper serves", {});
   }
 
+  // For as long as this thread turns.
+  static Task<> show_life() {
+    const base::Duration interval = alive_every();
+    while (interval.count() != 0) {
+      tell_alive();
+      co_await async::sleep_for(interval);
+    }
+  }
+
   Task<> obey_signals() {
     bool is_stopping = false;
     for (;;) {
@@ -162,6 +184,7 @@ class Server {
         reload();
       } else if (!std::exchange(is_stopping, true)) {
         log_.info("draining", {{"jobs", engine_->jobs()}});
+        tell_stopping();
         async::spawn(context_.get_executor(), stop());
       } else {
         service_->cancel_all();

@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "api/server.h"
+#include "api/service_manager.h"
 #include "cli/commands.h"
 #include "cli/unenforced.h"
 #include "cli/workbench.h"
@@ -26,10 +27,23 @@ using base::Status;
 
 namespace {
 
-Result<api::Settings> settings_for(const ServeOptions& options) {
+using Sockets = std::vector<api::PassedSocket>;
+
+// The settings say who may come in by where they listen: also where it was not they who chose.
+Result<api::Settings> settings_for(const ServeOptions& options, const Sockets& sockets) {
   ConfigOptions config = options.config;
-  for (const std::string& address : options.listen)
-    config.sets.push_back("server.listen=" + address);
+  std::vector<std::string> addresses = options.listen;
+  if (!sockets.empty() && !addresses.empty()) {
+    return Error{Fault::invalid,
+                 "--listen " + addresses.front() +
+                     ": the service manager passes the sockets on; write the address into its "
+                     "socket unit",
+                 0};
+  }
+  for (const api::PassedSocket& passed : sockets) {
+    if (!passed.address.empty()) addresses.push_back(passed.address);
+  }
+  for (const std::string& address : addresses) config.sets.push_back("server.listen=" + address);
   return settings_of(config);
 }
 
@@ -99,7 +113,8 @@ Status give_up_privilege(const api::Settings& settings) {
 }
 
 Status run_server(const ServeOptions& options) {
-  RETORT_TRY(api::Settings settings, settings_for(options));
+  RETORT_TRY(Sockets sockets, api::take_passed_sockets());
+  RETORT_TRY(api::Settings settings, settings_for(options, sockets));
   RETORT_TRY(const auto catalogue, catalogue_of(settings));
   RETORT_TRY(const auto allowed, parse_unenforced(options.allow_unenforced));
   ::signal(SIGPIPE, SIG_IGN);
@@ -124,6 +139,8 @@ Status run_server(const ServeOptions& options) {
   } else if (!is_root) {
     replace = [&loop] { return keeper::Client::start(loop); };
   }
+  std::vector<base::Fd> listening;
+  for (api::PassedSocket& passed : sockets) listening.push_back(std::move(passed.socket));
   return api::serve({.settings = std::move(settings),
                      .catalogue = catalogue,
                      .measured = std::move(measured),
@@ -131,8 +148,9 @@ Status run_server(const ServeOptions& options) {
                      .keeper = std::move(bench.keeper),
                      .version = RETORT_VERSION,
                      .allow_unenforced = allowed,
+                     .sockets = std::move(listening),
                      .replace_keeper = std::move(replace),
-                     .reload = [&options] { return settings_for(options); }});
+                     .reload = [&] { return settings_for(options, sockets); }});
 }
 
 }  // namespace
