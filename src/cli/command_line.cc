@@ -71,6 +71,10 @@ std::string limits_help() {
       "With --json 0 whenever a result was reached, 125 when it is internal_error; 128 + signal "
       "after\n"
       "Ctrl-C.\n"
+      "\nWith --host the program runs on a server, and its output is printed when it has ended. "
+      "The key is\n"
+      "$RETORT_KEY or the file ~/.config/retort/key (mode 0600). 125 as well when the server "
+      "refuses.\n"
       "\nExamples:\n"
       "  retort run examples/hello.py\n"
       "  retort run --limit cpu_time=2s --limit memory=64MiB --stdin numbers.txt sum.cpp -- "
@@ -125,6 +129,11 @@ void add_run(CLI::App& app, RunOptions& options) {
               options.compile_limits,
               "Set one limit of the compile stage; may be given again");
   add_unenforced(app, options.allow_unenforced);
+  app.add_option("--host",
+                 options.host,
+                 "Run it on a server: http://HOST:PORT, https://HOST or unix:/PATH; by default "
+                 "$RETORT_HOST")
+      ->type_name("URL");
   app.add_flag("--json",
                options.json,
                "Print the whole result as JSON instead of passing the streams through");

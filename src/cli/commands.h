@@ -1,6 +1,7 @@
 // Commands: what each word after `retort` asks for, parsed; one file a command does it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct RunOptions {
   std::vector<std::string> limits;
   std::vector<std::string> compile_limits;
   std::vector<std::string> allow_unenforced;
+  std::optional<std::string> host;  // of a server; without it $RETORT_HOST; empty: this machine
   bool json = false;
 };
 int run(const RunOptions& options);

@@ -125,8 +125,7 @@ Status read_folder(const std::string& path, std::vector<job::SourceFile>& source
 Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>& paths) {
   std::vector<job::SourceFile> sources;
   for (const std::string& path : paths) {
-    std::error_code error;
-    if (fs::is_directory(path, error)) {
+    if (is_folder(path)) {
       RETORT_CHECK(read_folder(path, sources));
       continue;
     }
@@ -138,6 +137,41 @@ Result<std::vector<job::SourceFile>> read_sources(const std::vector<std::string>
   }
   if (sources.empty()) return Error{Fault::invalid, "there is no file to run", 0};
   return sources;
+}
+
+Status put_main_first(std::vector<job::SourceFile>& sources, const MainFile& wanted) {
+  auto main = std::ranges::find(sources, wanted.name, &job::SourceFile::name);
+  if (main == sources.end()) {
+    const auto is_source = [&](const job::SourceFile& file) {
+      return std::ranges::count(wanted.extensions, runtime::extension_of(file.name)) > 0;
+    };
+    if (std::ranges::count_if(sources, is_source) == 1)
+      main = std::ranges::find_if(sources, is_source);
+  }
+  if (main == sources.end()) {
+    return Error{
+        Fault::invalid,
+        "the folder has no file named " + wanted.name + ", where " + wanted.language + " begins",
+        0};
+  }
+  std::rotate(sources.begin(), main, main + 1);
+  return {};
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+Result<Fd> open_output_folder(const std::string& path) {
+  RETORT_CHECK(kernel::make_directory(AT_FDCWD, path, 0777));
+  return kernel::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY);
+}
+
+Result<Fd> open_stdin_file(const std::string& path) {
+  RETORT_TRY(Fd file, kernel::open_at(AT_FDCWD, path, O_RDONLY));
+  if (is_folder(path)) return Error{Fault::invalid, "--stdin " + path + " is a folder", 0};
+  return file;
 }
 
 }  // namespace retort::cli

@@ -85,6 +85,22 @@ object to_json(const TestResult& test) {
   return record;
 }
 
+array to_json(const std::vector<OutputFile>& files) {
+  array listed;
+  for (const OutputFile& file : files) {
+    object entry;
+    text::put_bytes(entry, "name", file.name);
+    if (file.refused.empty()) {
+      entry["size_bytes"] = file.size;
+      if (file.content) text::put_bytes(entry, "content", *file.content);
+    } else {
+      entry["refused"] = file.refused;
+    }
+    listed.push_back(entry);
+  }
+  return listed;
+}
+
 object to_json(const JobResult& result,
                const std::string& runtime,
                const std::vector<OutputFile>& files) {
@@ -125,19 +141,7 @@ object to_json(const JobResult& result,
     timing["setup_us"] = setup;
     record["tests"] = tests;
   }
-  array listed;
-  for (const OutputFile& file : files) {
-    object entry;
-    text::put_bytes(entry, "name", file.name);
-    if (file.refused.empty()) {
-      entry["size_bytes"] = file.size;
-      if (file.content) text::put_bytes(entry, "content", *file.content);
-    } else {
-      entry["refused"] = file.refused;
-    }
-    listed.push_back(entry);
-  }
-  record["files"] = listed;
+  record["files"] = to_json(files);
   record["timing"] = timing;
   return record;
 }

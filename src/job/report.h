@@ -12,6 +12,9 @@ namespace retort::job {
 text::json::object to_json(const StageResult& stage);
 text::json::object to_json(const TestResult& test);
 
+// What became of each file.
+text::json::array to_json(const std::vector<OutputFile>& files);
+
 // {"status", "message", "runtime", "stages": […], "files": […], "timing": {…}};
 // docs/reference/result.md.
 text::json::object to_json(const JobResult& result,
