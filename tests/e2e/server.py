@@ -40,7 +40,7 @@ def need_user():
 
 
 class Server:
-    def __init__(self, folder, settings, listen, retort=None, launch=(), options=None):
+    def __init__(self, folder, settings, listen, retort=None):
         self.folder, self.listen = folder, listen
         self.state = folder / "state"
         self.log = folder / "log"
@@ -62,7 +62,7 @@ class Server:
         with open(self.log, "ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self.options
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=harness.environment(), start_new_session=True
             )
         deadline = time.monotonic() + harness.PATIENCE
         while time.monotonic() < deadline:
@@ -134,12 +134,8 @@ class Server:
 
 
 @contextmanager
-def server(listen="127.0.0.1:0", retort=None, launch=(), options=None, **settings):
-    """server(queue_slots=2) sets queue.slots; two underscores stand for one: limits_run_default_...
-
-    `launch` are the words of a program that executes the server, `options` those of Popen; without `listen` somebody
-    else listens for it.
-    """
+def server(listen="127.0.0.1:0", retort=None, **settings):
+    """server(queue_slots=2) sets queue.slots; two underscores stand for one: limits_run_default_..."""
     need_user()
     before = set(harness.leftovers())
     folder = Path(tempfile.mkdtemp(prefix="retort-server-"))
@@ -147,9 +143,8 @@ def server(listen="127.0.0.1:0", retort=None, launch=(), options=None, **setting
     named = {}
     for name, value in settings.items():
         table, _, key = name.partition("_")
-        # rate_anonymous.requests is rate.anonymous.requests
         named[f"{table}.{key}"] = str(value).lower() if isinstance(value, bool) else value
-    one = Server(folder, named, listen, retort, launch, options)
+    one = Server(folder, named, listen, retort)
     try:
         yield one.start()
         if one.process.poll() is None:
