@@ -40,21 +40,20 @@ def need_user():
 
 
 class Server:
-    def __init__(self, folder, settings, listen, retort=None):
+    def __init__(self, folder, settings, listen, retort=None, launch=(), options=None):
         self.folder, self.listen = folder, listen
         self.state = folder / "state"
         self.log = folder / "log"
         self.settings = {"server.state": str(self.state), **settings}
         self.retort = retort or harness.RETORT
-        self.arguments = []
         self.launch = launch
         self.options = {"env": harness.environment(), **(options or {})}
+        self.arguments = []
         self.process = None
         self.url = None
 
     def start(self):
-        command = [str(self.retort), "serve", "--listen", self.listen, *self.arguments]
-        command = [*map(str, self.launch), str(self.retort), "serve"]
+        command = [*map(str, self.launch), str(self.retort), "serve", *self.arguments]
         if self.listen:
             command += ["--listen", self.listen]
         for key, value in self.settings.items():
@@ -62,7 +61,7 @@ class Server:
         with open(self.log, "ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=harness.environment(), start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self.options
             )
         deadline = time.monotonic() + harness.PATIENCE
         while time.monotonic() < deadline:
@@ -134,8 +133,12 @@ class Server:
 
 
 @contextmanager
-def server(listen="127.0.0.1:0", retort=None, **settings):
-    """server(queue_slots=2) sets queue.slots; two underscores stand for one: limits_run_default_..."""
+def server(listen="127.0.0.1:0", retort=None, launch=(), options=None, **settings):
+    """server(queue_slots=2) sets queue.slots; two underscores stand for one: limits_run_default_...
+
+    `launch` are the words of a program that executes the server, `options` those of Popen; without `listen` somebody
+    else listens for it.
+    """
     need_user()
     before = set(harness.leftovers())
     folder = Path(tempfile.mkdtemp(prefix="retort-server-"))
@@ -143,8 +146,9 @@ def server(listen="127.0.0.1:0", retort=None, **settings):
     named = {}
     for name, value in settings.items():
         table, _, key = name.partition("_")
+        # rate_anonymous.requests is rate.anonymous.requests
         named[f"{table}.{key}"] = str(value).lower() if isinstance(value, bool) else value
-    one = Server(folder, named, listen, retort)
+    one = Server(folder, named, listen, retort, launch, options)
     try:
         yield one.start()
         if one.process.poll() is None:
