@@ -1,0 +1,108 @@
+"""What the server keeps: full disks, damage, and caches that somebody has touched."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from server import USER, server
+
+CPP = {"runtime": "cpp", "files": [{"content": '#include <cstdio>\nint main(){std::puts("compiled");}'}]}
+PYTHON = {"runtime": "python", "files": [{"content": "print(input())"}], "stdin": "x"}
+
+
+def entries(one):
+    return [path for path in (one.state / "cache").iterdir() if re.fullmatch("[0-9a-f]{64}", path.name)]
+
+
+def output(answer):
+    assert answer.status == 200, answer.text
+    return answer.json["stages"][-1]["stdout"]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap"])
+def test_a_poisoned_or_torn_entry_is_never_served(damage):
+    with server() as one:
+        assert output(one.post("/v1/run", CPP)) == "compiled\n"
+        assert one.post("/v1/run", CPP).json["cached"]
+        (entry,) = entries(one)
+        bytes_of_it = bytearray(entry.read_bytes())
+        if damage == "flip":
+            bytes_of_it[len(bytes_of_it) // 2] ^= 1
+            entry.write_bytes(bytes_of_it)
+        elif damage == "cut":
+            entry.write_bytes(bytes_of_it[:-100])
+        elif damage == "empty":
+            entry.write_bytes(b"")
+        else:  # another program's artefact under this one's name
+            other = {"runtime": "cpp", "files": [{"content": '#include <cstdio>\nint main(){std::puts("poison");}'}]}
+            assert output(one.post("/v1/run", other)) == "poison\n"
+            (poison,) = [path for path in entries(one) if path != entry]
+            entry.write_bytes(poison.read_bytes())
+        answer = one.post("/v1/run", CPP)
+        assert output(answer) == "compiled\n" and not answer.json["cached"]
+        assert one.post("/v1/run", CPP).json["cached"]
+
+
+@pytest.mark.root
+def test_a_full_state_folder_stops_no_job():
+    with server() as one:
+        one.stop()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "full", one.state], check=True)
+        try:
+            subprocess.run(["chown", f"{USER}:{USER}", one.state], check=True)
+            one.start()
+            filler = one.state / "filler"
+            with open(filler, "wb", buffering=0) as file:
+                try:
+                    while True:
+                        file.write(b"\0" * 4096)
+                except OSError:
+                    pass
+            # The cache cannot keep it, so each is compiled; what runs needs no disk of ours.
+            assert output(one.post("/v1/run", CPP)) == "compiled\n"
+            assert output(one.post("/v1/run", PYTHON)) == "x\n"
+            filler.unlink()
+            assert output(one.post("/v1/run", PYTHON)) == "x\n"
+            one.stop()
+        finally:
+            one.kill()
+            subprocess.run(["umount", one.state], check=True)
+        one.start()
+
+
+@pytest.mark.root
+def test_a_damaged_database_is_a_clear_refusal_and_stays_as_it_is():
+    with server() as one:
+        one.stop()
+        (database,) = [path for path in one.state.glob("*.db")]
+        damaged = b"no database at all" * 1000
+        database.write_bytes(damaged)
+        for side in one.state.glob("*.db-*"):
+            side.unlink()
+        with pytest.raises(AssertionError, match=str(database)):
+            one.start()
+        assert database.read_bytes() == damaged
+        database.unlink()
+        one.start()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("per_key", [False, True])
+def test_caches_are_apart_where_that_is_wanted(per_key):
+    """Without keys all share; with the switch on, everybody without a key is one scope still."""
+    with server(cache_per_key=per_key) as one:
+        assert not one.post("/v1/run", CPP).json["cached"]
+        assert one.post("/v1/run", CPP).json["cached"]
+
+
+@pytest.mark.root
+def test_the_state_folder_shows_nothing_to_others():
+    with server() as one:
+        assert one.state.stat().st_mode & 0o077 == 0
+        for path in Path(one.state).rglob("*"):
+            if path.is_file():
+                assert path.stat().st_mode & 0o077 == 0, path
+        assert os.stat(one.state).st_uid != 0
