@@ -7,19 +7,24 @@ namespace retort::api {
 using text::json::object;
 
 async::Task<> Service::health(Call& call) {
+  if (is_draining_) {
+    // Those who send requests here are to send them elsewhere.
+    const Problem problem{.code = ProblemCode::draining,
+                          .detail = "this server is about to stop",
+                          .retry_after_s = 1};
+    co_return co_await call.answer(problem);
+  }
   const auto figures = parts_.engine.figures();
   const auto& capacity = parts_.engine.capacity();
-  const object body = {
-      {"status", is_draining_ ? "draining" : "ok"},
+  const text::json::value body = object{
+      {"status", "ok"},
       {"slots", {{"taken", figures.seats_taken}, {"all", capacity.seats}}},
       {"queue",
        {{"length", figures.waiting},
         {"most", capacity.queue_length},
         {"forecast_us", figures.forecast.count()}}},
   };
-  const text::json::value record = body;
-  // Those who send requests here are to send them elsewhere.
-  co_await call.answer(is_draining_ ? 503U : 200U, record);
+  co_await call.answer(200, body);
 }
 
 async::Task<> Service::metrics(Call& call) {

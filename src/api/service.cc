@@ -177,7 +177,7 @@ Task<> Service::dispatch(Call& call, const Route& route) {
       parts_.metrics.refused(info_of(caller.error().code).name);
       http::Response response = to_response(caller.error());
       if (caller.error().code == ProblemCode::unauthorized)
-        response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"retort\""});
+        response.headers.push_back({"WWW-Authenticate", "Bearer"});
       co_return co_await call.answer(std::move(response));
     }
     call.caller = *std::move(caller);
