@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -33,6 +35,19 @@ Result<std::string> keeper_path() {
   path += "/retort-keeper";
   if (::access(path.c_str(), X_OK) != 0) return os_error("execute", path);
   return path;
+}
+
+Result<Fd> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return os_error("connect", path, ENAMETOOLONG);
+  path.copy(static_cast<char*>(address.sun_path), path.size());
+  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return os_error("socket", "AF_UNIX");
+  // The socket interface takes every kind of address by this type.
+  const auto* const any = reinterpret_cast<const sockaddr*>(&address);  // NOLINT
+  if (::connect(socket.get(), any, sizeof address) != 0) return os_error("connect", path);
+  return socket;
 }
 
 Error to_error(const RefusedFrame& frame) {
@@ -85,7 +100,7 @@ Result<std::unique_ptr<Client>> Client::start(kernel::EventLoop& loop, int inter
 }
 
 Result<std::unique_ptr<Client>> Client::connect(kernel::EventLoop& loop, const std::string& path) {
-  RETORT_TRY(Fd socket, kernel::connect_socket(path));
+  RETORT_TRY(Fd socket, connect_to(path));
   return take_up(std::unique_ptr<Client>(new Client(loop, std::move(socket), {})), -1);
 }
 

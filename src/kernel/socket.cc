@@ -2,7 +2,6 @@
 #include "kernel/socket.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cstring>
 
@@ -11,19 +10,6 @@ namespace retort::kernel {
 using base::Error;
 using base::Fault;
 using base::os_error;
-
-Result<Fd> connect_socket(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return os_error("connect", path, ENAMETOOLONG);
-  path.copy(static_cast<char*>(address.sun_path), path.size());
-  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!socket.is_open()) return os_error("socket", "AF_UNIX");
-  // The socket interface takes every kind of address by this type.
-  const auto* const any = reinterpret_cast<const sockaddr*>(&address);  // NOLINT
-  if (::connect(socket.get(), any, sizeof address) != 0) return os_error("connect", path);
-  return socket;
-}
 
 Result<SocketPair> make_socket_pair() {
   int ends[2];

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -20,9 +19,6 @@ struct SocketPair {
   Fd theirs;
 };
 Result<SocketPair> make_socket_pair();
-
-// To one who listens at `path` for messages (SOCK_SEQPACKET).
-Result<Fd> connect_socket(const std::string& path);
 
 struct Message {
   std::vector<std::byte> bytes;  // empty: the peer has closed
