@@ -10,6 +10,11 @@ const std::vector<Service::Route>& Service::routes() {
   constexpr std::uint32_t kRead = store::scope::kRead;
   static const std::vector<Route> table = {
       {"POST", "/v1/run", "run", kRun, &Service::run},
+      {"POST", "/v1/jobs", "jobs.create", kRun, &Service::create_job},
+      {"GET", "/v1/jobs", "jobs.list", kRead, &Service::list_jobs},
+      {"GET", "/v1/jobs/{id}", "jobs.show", kRead, &Service::show_job},
+      {"DELETE", "/v1/jobs/{id}", "jobs.delete", kRun, &Service::delete_job},
+      {"GET", "/v1/jobs/{id}/events", "jobs.events", kRead, &Service::follow_job},
       {"GET", "/v1/runtimes", "runtimes.list", kRead, &Service::list_runtimes},
       {"GET", "/v1/runtimes/{id}", "runtimes.show", kRead, &Service::show_runtime},
       {"GET", "/health", "health", 0, &Service::health},

@@ -2,9 +2,13 @@
 #include "api/service.h"
 
 #include <algorithm>
+#include <climits>
 #include <ranges>
 #include <utility>
 
+#include "api/job_feed.h"
+#include "api/job_intake.h"
+#include "api/job_runner.h"
 #include "api/routes.h"
 #include "base/clock.h"
 #include "job/output_files.h"
@@ -49,9 +53,16 @@ Service::Service(const Parts& parts, Settings settings, std::map<std::string, Me
       measured_(std::move(measured)),
       offers_(parts_.catalogue, measured_, *settings_),
       callers_(parts_.storage, *settings_),
-      jobs_(parts_.executor) {}
+      jobs_(parts_.executor),
+      feeds_(std::make_unique<JobFeeds>(parts_.executor)),
+      intake_(std::make_unique<JobIntake>(parts_.executor, parts_.storage)),
+      runner_(std::make_unique<JobRunner>(*this)) {}
 
 Service::~Service() = default;
+
+void Service::start() {
+  runner_->start();
+}
 
 void Service::use(Settings settings) {
   settings_ = std::make_shared<const Settings>(std::move(settings));
@@ -62,13 +73,22 @@ void Service::use(Settings settings) {
 
 Task<> Service::drain() {
   is_draining_ = true;
-  return jobs_.close();
+  jobs_.shut();
+  runner_->shut();
+  return wait_for_jobs();
+}
+
+Task<> Service::wait_for_jobs() {
+  co_await jobs_.close();
+  co_await runner_->ended();
 }
 
 void Service::cancel_all() {
   for (const auto& weak : std::exchange(cancels_, {})) {
     if (const auto cancel = weak.lock()) cancel->cancel();
   }
+  runner_->put_back();
+  feeds_->end();
 }
 
 // ---- One request. ----
@@ -193,7 +213,7 @@ Task<> Service::dispatch(Call& call, const Route& route) {
 
 // ---- What handlers share. ----
 
-Task<std::expected<text::json::value, Problem>> Service::read_json(Call& call) {
+Task<std::expected<std::string, Problem>> Service::read_body(Call& call) {
   const std::string* const type = call.head().header("content-type");
   const std::string_view media =
       type == nullptr ? std::string_view() : std::string_view(*type).substr(0, type->find(';'));
@@ -213,14 +233,21 @@ Task<std::expected<text::json::value, Problem>> Service::read_json(Call& call) {
     co_return std::unexpected(
         Problem{.code = ProblemCode::bad_request, .detail = "the body could not be read"});
   }
+  co_return *std::move(body);
+}
+
+Task<std::expected<text::json::value, Problem>> Service::read_json(Call& call) {
+  auto body = co_await read_body(call);
+  if (!body) co_return std::unexpected(std::move(body).error());
   auto json = text::parse_json(*body);
   if (!json) co_return std::unexpected(problem_of_json(json.error()));
   co_return *std::move(json);
 }
 
 std::expected<JobRequest, Problem> Service::parse_job(const text::json::value& body,
-                                                      const Caller& caller) const {
-  auto request = parse_job_request(body, *settings_, offers_, &caller.bounds);
+                                                      const Caller& caller,
+                                                      JobForm form) const {
+  auto request = parse_job_request(body, *settings_, offers_, &caller.bounds, form);
   if (!request) return std::unexpected(problem_of(std::move(request).error()));
   return *std::move(request);
 }
@@ -269,6 +296,11 @@ Order Service::order_of(JobRequest request, const Caller& caller) const {
   order.bytes = request.bytes;
   order.use_cache = request.use_cache;
   order.longest_wait = settings_->queue.wait;
+  // Stored jobs and those that are waited for share the owner's seats.
+  if (caller.most_parallel) {
+    order.most_at_once =
+        static_cast<unsigned>(std::clamp<std::uint64_t>(*caller.most_parallel, 1, UINT_MAX));
+  }
   return order;
 }
 

@@ -28,6 +28,10 @@
 
 namespace retort::api {
 
+class JobFeeds;
+class JobIntake;
+class JobRunner;
+
 // One request under way.
 struct Call {
   http::Exchange& exchange;
@@ -62,6 +66,9 @@ class Service {
   Service& operator=(const Service&) = delete;
   ~Service();
 
+  // Stored jobs run from here on. Before the first request.
+  void start();
+
   // For http::Server.
   async::Task<> handle(http::Exchange& exchange);
 
@@ -69,7 +76,7 @@ class Service {
   void use(Settings settings);
   // No new jobs; those under way go on. Returns when the last of them has ended.
   async::Task<> drain();
-  // Ends all jobs under way.
+  // Ends all jobs under way; stored ones are queued again.
   void cancel_all();
 
   // Of all routes, for the metrics: "run", "jobs.create".
@@ -78,14 +85,23 @@ class Service {
  private:
   struct Route;
   friend struct Route;
+  friend class JobRunner;  // a part of it, in a file of its own
   static const std::vector<Route>& routes();
 
+  async::Task<> wait_for_jobs();
   async::Task<> dispatch(Call& call, const Route& route);
   std::optional<Problem> check_host(const http::RequestHead& head) const;
   std::optional<Problem> check_origin(const http::RequestHead& head) const;
 
   // run_handler.cc
   async::Task<> run(Call& call);
+  // job_handlers.cc
+  async::Task<> create_job(Call& call);
+  async::Task<> list_jobs(Call& call);
+  async::Task<> show_job(Call& call);
+  async::Task<> delete_job(Call& call);
+  // job_events_handler.cc
+  async::Task<> follow_job(Call& call);
   // runtime_handlers.cc
   async::Task<> list_runtimes(Call& call);
   async::Task<> show_runtime(Call& call);
@@ -96,13 +112,16 @@ class Service {
 
   // ---- What handlers share. ----
 
-  // The body as JSON; 415, 413 and 400 as problems.
+  // A body of JSON as it came; 415, 413 and 400 as problems.
+  async::Task<std::expected<std::string, Problem>> read_body(Call& call);
+  // The same, parsed.
   async::Task<std::expected<text::json::value, Problem>> read_json(Call& call);
   // The request in it, complete: its blobs are open.
   async::Task<std::expected<JobRequest, Problem>> read_job(const text::json::value& body,
                                                            const Caller& caller);
   std::expected<JobRequest, Problem> parse_job(const text::json::value& body,
-                                               const Caller& caller) const;
+                                               const Caller& caller,
+                                               JobForm form = JobForm::run) const;
   async::Task<std::optional<Problem>> open_blobs(JobRequest& request, std::string owner);
   Order order_of(JobRequest request, const Caller& caller) const;
   // Runs a job, in the gate that a drain waits at, and known to cancel_all.
@@ -120,6 +139,9 @@ class Service {
   Callers callers_;
   async::Gate jobs_;
   std::vector<std::weak_ptr<Cancel>> cancels_;
+  std::unique_ptr<JobFeeds> feeds_;
+  std::unique_ptr<JobIntake> intake_;
+  std::unique_ptr<JobRunner> runner_;
   bool is_draining_ = false;
 };
 

@@ -107,19 +107,8 @@ std::vector<Result<Inserted>> Jobs::insert(std::span<const NewJob> jobs, std::in
 
 Result<Inserted> Jobs::insert_one(const NewJob& job, std::int64_t now_us) {
   if (!job.idempotency_key.empty()) {
-    RETORT_TRY(Statement earlier,
-               database_.prepare("SELECT id, request_digest FROM job "
-                                 "WHERE owner = ?1 AND idempotency_key = ?2",
-                                 job.owner,
-                                 job.idempotency_key));
-    RETORT_TRY(const bool is_there, earlier.step());
-    if (is_there && earlier.text(1) != job.request_digest) {
-      return Error{Fault::busy,
-                   "idempotency key '" + base::printable(job.idempotency_key) +
-                       "' was used for another request; take a new one",
-                   0};
-    }
-    if (is_there) return Inserted{.id = earlier.text(0), .existed = true};
+    RETORT_TRY(const auto earlier, find(job.owner, job.idempotency_key, job.request_digest));
+    if (earlier) return Inserted{.id = *earlier, .existed = true};
   }
   RETORT_CHECK(database_.run(
       "INSERT INTO job (id, owner, idempotency_key, request_digest, created_us, bytes, "
@@ -195,18 +184,101 @@ Result<Job> Jobs::get(std::string_view id) {
   return job;
 }
 
-Result<std::vector<QueuedJob>> Jobs::recover() {
+Result<Job> Jobs::look_up(std::string_view owner, std::string_view id) {
+  RETORT_TRY(Statement row,
+             database_.prepare("SELECT " RETORT_JOB_SUMMARY
+                               ", result FROM job WHERE id = ?1 AND owner = ?2",
+                               id,
+                               owner));
+  RETORT_TRY(const bool is_there, row.step());
+  if (!is_there) return no_such_job(id);
+  Job job;
+  read_summary(row, job);
+  job.result = row.text(kSummaryColumns);
+  return job;
+}
+
+Result<std::optional<std::string>> Jobs::find(std::string_view owner,
+                                              std::string_view idempotency_key,
+                                              std::string_view request_digest) {
+  RETORT_TRY(Statement earlier,
+             database_.prepare("SELECT id, request_digest FROM job "
+                               "WHERE owner = ?1 AND idempotency_key = ?2",
+                               owner,
+                               idempotency_key));
+  RETORT_TRY(const bool is_there, earlier.step());
+  if (!is_there) return std::optional<std::string>();
+  if (earlier.text(1) != request_digest) {
+    return Error{Fault::busy,
+                 "idempotency key '" + base::printable(idempotency_key) +
+                     "' was used for another request; take a new one",
+                 0};
+  }
+  return std::optional(earlier.text(0));
+}
+
+Result<std::vector<std::string>> Jobs::recover() {
   RETORT_CHECK(database_.run("UPDATE job SET state = ?1 WHERE state = ?2", kQueued, kRunning));
   RETORT_TRY(Statement row,
-             database_.prepare("SELECT id, owner, attempts FROM job WHERE state = ?1 "
-                               "ORDER BY sequence",
+             database_.prepare("SELECT owner FROM job WHERE state = ?1 "
+                               "GROUP BY owner ORDER BY min(sequence)",
                                kQueued));
+  std::vector<std::string> owners;
+  for (;;) {
+    RETORT_TRY(const bool more, row.step());
+    if (!more) return owners;
+    owners.push_back(row.text(0));
+  }
+}
+
+Result<bool> Jobs::put_back(std::string_view id) {
+  RETORT_TRY(const std::int64_t changed,
+             database_.run("UPDATE job SET state = ?1, attempts = attempts - 1 "
+                           "WHERE id = ?2 AND state = ?3",
+                           kQueued,
+                           id,
+                           kRunning));
+  return changed == 1;
+}
+
+Result<bool> Jobs::retry(std::string_view id) {
+  RETORT_TRY(const std::int64_t changed,
+             database_.run(
+                 "UPDATE job SET state = ?1 WHERE id = ?2 AND state = ?3", kQueued, id, kRunning));
+  return changed == 1;
+}
+
+Result<std::vector<QueuedJob>> Jobs::queued(std::string_view owner,
+                                            std::int64_t after,
+                                            std::int64_t limit) {
+  RETORT_TRY(Statement row,
+             database_.prepare("SELECT sequence, id, bytes FROM job INDEXED BY job_by_owner "
+                               "WHERE owner = ?1 AND sequence > ?2 AND state = ?3 "
+                               "ORDER BY sequence LIMIT ?4",
+                               owner,
+                               after,
+                               kQueued,
+                               std::max<std::int64_t>(limit, 0)));
   std::vector<QueuedJob> jobs;
   for (;;) {
     RETORT_TRY(const bool more, row.step());
     if (!more) return jobs;
-    jobs.push_back({.id = row.text(0), .owner = row.text(1), .attempts = row.integer(2)});
+    jobs.push_back({.sequence = row.integer(0), .id = row.text(1), .bytes = row.integer(2)});
   }
+}
+
+Result<std::int64_t> Jobs::ahead_of(std::string_view owner, std::string_view id) {
+  RETORT_TRY(Statement row,
+             database_.prepare("SELECT count(*) FROM (SELECT 1 FROM job INDEXED BY job_by_owner "
+                               "WHERE owner = ?1 AND state = ?2 AND sequence < "
+                               "(SELECT sequence FROM job WHERE id = ?3) "
+                               "ORDER BY sequence DESC LIMIT ?4)",
+                               owner,
+                               kQueued,
+                               id,
+                               kMostAhead));
+  RETORT_CHECK(row.step());
+  return row.integer(0);
 }
 
 Result<std::vector<JobSummary>> Jobs::list(const std::optional<std::string>& owner,
@@ -250,6 +322,16 @@ Result<JobUsage> Jobs::usage() {
      : state == kRunning ? usage.running
                          : usage.done) = row.integer(1);
     usage.bytes += row.integer(2);
+  }
+}
+
+Result<std::map<std::string, std::uint64_t>> Jobs::count_by_owner() {
+  RETORT_TRY(Statement row, database_.prepare("SELECT owner, count(*) FROM job GROUP BY owner"));
+  std::map<std::string, std::uint64_t> counts;
+  for (;;) {
+    RETORT_TRY(const bool more, row.step());
+    if (!more) return counts;
+    counts[row.text(0)] = static_cast<std::uint64_t>(row.integer(1));
   }
 }
 

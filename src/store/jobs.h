@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,9 +61,9 @@ struct Job : JobSummary {
 };
 
 struct QueuedJob {
+  std::int64_t sequence = 0;  // of acceptance, from 1
   std::string id;
-  std::string owner;
-  std::int64_t attempts = 0;  // how often it was begun already
+  std::int64_t bytes = 0;  // of its request
 };
 
 struct JobUsage {
@@ -96,9 +97,28 @@ class Jobs {
   // Whose it is, is the caller's to check.
   base::Result<Job> get(std::string_view id);
 
-  // For a server's start: what was running is queued again. All that is queued, in the order of
-  // acceptance.
-  base::Result<std::vector<QueuedJob>> recover();
+  // The same without its request, which may be large. Fault::not_found also for another owner's.
+  base::Result<Job> look_up(std::string_view owner, std::string_view id);
+  // The job of this owner and idempotency key, if there is one. Fault::busy: it had another body.
+  base::Result<std::optional<std::string>> find(std::string_view owner,
+                                                std::string_view idempotency_key,
+                                                std::string_view request_digest);
+
+  // For a server's start: what was running is queued again. The owners of all that is queued.
+  base::Result<std::vector<std::string>> recover();
+  // An attempt that was begun did not take place: the job is queued again, and the attempt does not
+  // count. False when it is not running.
+  base::Result<bool> put_back(std::string_view id);
+  // The same for one that failed, and counts.
+  base::Result<bool> retry(std::string_view id);
+  // Of one owner, in the order of acceptance, behind the place `after`; at most `limit`.
+  base::Result<std::vector<QueuedJob>> queued(std::string_view owner,
+                                              std::int64_t after,
+                                              std::int64_t limit);
+  // How many of the owner's jobs were accepted before this one and are still queued, counted up to
+  // kMostAhead.
+  static constexpr std::int64_t kMostAhead = 10'000;
+  base::Result<std::int64_t> ahead_of(std::string_view owner, std::string_view id);
 
   // The newest first, at most `limit`; `owner`: nothing means everybody's. `before`: the id of the
   // last job of the page before, "" for the first page; Fault::not_found when that is not (or no
@@ -108,6 +128,8 @@ class Jobs {
                                              std::int64_t limit);
 
   base::Result<JobUsage> usage();
+  // How many jobs each owner has, in whatever state.
+  base::Result<std::map<std::string, std::uint64_t>> count_by_owner();
 
   // Forget done jobs, with their results and idempotency keys; how many. Those whose webhook is
   // still pending stay, as do all that are not done.

@@ -113,6 +113,49 @@ TEST_F(JobsTest, AJobIsBegunOnceUntilItIsRecovered) {
   EXPECT_EQ(jobs_.begin("one", 5).error().fault, base::Fault::busy);
 }
 
+TEST_F(JobsTest, AnAttemptThatDidNotTakePlaceDoesNotCountAndOneThatFailedDoes) {
+  ASSERT_TRUE(jobs_.insert(job_of("one"), 1));
+  EXPECT_FALSE(*jobs_.put_back("one"));
+  EXPECT_EQ(*jobs_.begin("one", 2), 1);
+  EXPECT_TRUE(*jobs_.put_back("one"));
+  EXPECT_EQ(jobs_.get("one")->state, JobState::queued);
+  EXPECT_EQ(*jobs_.begin("one", 3), 1);
+  EXPECT_TRUE(*jobs_.retry("one"));
+  EXPECT_FALSE(*jobs_.retry("one"));
+  EXPECT_EQ(*jobs_.begin("one", 4), 2);
+  EXPECT_TRUE(*jobs_.finish("one", "{}", 5));
+  EXPECT_FALSE(*jobs_.put_back("one"));
+  EXPECT_FALSE(*jobs_.retry("one"));
+}
+
+TEST_F(JobsTest, WhatIsQueuedIsReadInPiecesOfOneOwner) {
+  for (const char* id : {"a", "b", "c", "d"}) {
+    ASSERT_TRUE(jobs_.insert(job_of(id), 1));
+    ASSERT_TRUE(jobs_.insert(job_of(std::string(id) + id, "bob"), 1));
+  }
+  ASSERT_TRUE(jobs_.begin("b", 2));
+  const auto first = *jobs_.queued("alice", 0, 2);
+  EXPECT_EQ(ids_of(first), Ids({"a", "c"}));
+  EXPECT_EQ(first[0].bytes, static_cast<std::int64_t>(job_of("a").request.size()));
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", first[1].sequence, 2)), Ids({"d"}));
+  EXPECT_EQ(*jobs_.ahead_of("alice", "d"), 2);
+  EXPECT_EQ(*jobs_.ahead_of("bob", "aa"), 0);
+  EXPECT_EQ(*jobs_.recover(), Ids({"alice", "bob"}));
+  EXPECT_EQ(jobs_.count_by_owner()->at("bob"), 4U);
+}
+
+TEST_F(JobsTest, AnotherOwnersJobIsAsUnknownAsNone) {
+  ASSERT_TRUE(jobs_.insert(job_of("one"), 1));
+  ASSERT_TRUE(jobs_.finish("one", "result", 2));
+  const auto job = jobs_.look_up("alice", "one");
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->result, "result");
+  EXPECT_EQ(job->request, "");
+  const auto foreign = jobs_.look_up("bob", "one");
+  EXPECT_EQ(foreign.error().fault, base::Fault::not_found);
+  EXPECT_EQ(foreign.error().what, jobs_.get("one") ? "there is no job 'one'" : "");
+}
+
 TEST_F(JobsTest, AQueuedJobCanBeFinishedAndIsNotBegunThen) {
   ASSERT_TRUE(jobs_.insert(job_of("one"), 1));
   EXPECT_TRUE(*jobs_.finish("one", "cancelled", 2));
@@ -193,7 +236,7 @@ TEST_F(JobsTest, ManyAreAcceptedTogetherEachWithItsAnswer) {
   EXPECT_EQ(answers[2].error().fault, base::Fault::busy);
   EXPECT_EQ(answers[3]->id, "four");
   EXPECT_EQ(answers[4]->id, "four");
-  EXPECT_EQ(ids_of(*jobs_.recover()), Ids({"old", "one", "four"}));
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", 0, 10)), Ids({"old", "one", "four"}));
 }
 
 TEST_F(JobsTest, OfManyNoneIsAcceptedWhenTheDatabaseFails) {
@@ -284,7 +327,7 @@ TEST(JobsAfterACrash, AreThereInTheirOrderWithTheirAttempts) {
           if (!jobs.insert(job_of(id), 1)) return false;
         }
         if (!jobs.begin("done", 2) || !jobs.finish("done", "{\"status\":\"ok\"}", 3)) return false;
-      } else if (ids_of(*jobs.recover()) != Ids({"z", "y", "x"})) {
+      } else if (*jobs.recover() != Ids({"alice"})) {
         return false;
       }
       return jobs.begin("y", 4).has_value();
@@ -292,12 +335,10 @@ TEST(JobsAfterACrash, AreThereInTheirOrderWithTheirAttempts) {
   }
   const auto database = open_database(folder);
   Jobs jobs(*database);
-  const auto recovered = jobs.recover();
-  ASSERT_TRUE(recovered);
-  EXPECT_EQ(ids_of(*recovered), Ids({"z", "y", "x"}));
-  EXPECT_EQ((*recovered)[0].attempts, 0);
-  EXPECT_EQ((*recovered)[1].attempts, 2);
-  EXPECT_EQ((*recovered)[1].owner, "alice");
+  EXPECT_EQ(*jobs.recover(), Ids({"alice"}));
+  EXPECT_EQ(ids_of(*jobs.queued("alice", 0, 10)), Ids({"z", "y", "x"}));
+  EXPECT_EQ(jobs.get("z")->attempts, 0);
+  EXPECT_EQ(jobs.get("y")->attempts, 2);
   EXPECT_EQ(jobs.get("y")->state, JobState::queued);
   EXPECT_EQ(jobs.get("done")->result, "{\"status\":\"ok\"}");
 }

@@ -1,0 +1,88 @@
+// Job intake: one task writes as long as there is something to write.
+#include "api/job_intake.h"
+
+#include <utility>
+#include <vector>
+
+namespace retort::api {
+
+using base::Result;
+using store::Inserted;
+
+namespace {
+
+// Of one commit.
+constexpr std::size_t kMostAtOnce = 256;
+
+}  // namespace
+
+std::optional<Problem> JobIntake::check_room(const std::string& owner,
+                                             std::uint64_t most_stored) const {
+  if (stored_ >= most_stored) {
+    return Problem{.code = ProblemCode::storage_full,
+                   .detail = "this server keeps " + std::to_string(most_stored) +
+                             " jobs and results, and has as many; they are forgotten in time"};
+  }
+  const auto found = stored_of_.find(owner);
+  const std::uint64_t own = found == stored_of_.end() ? 0 : found->second;
+  if (owner.empty() || own < (most_stored + 1) / 2) return std::nullopt;
+  return Problem{.code = ProblemCode::too_many_jobs,
+                 .detail = "this key has " + std::to_string(own) +
+                           " jobs and results stored, and may have no more; delete some",
+                 .retry_after_s = 60};
+}
+
+async::Task<Result<Inserted>> JobIntake::insert(store::NewJob job) {
+  const std::string owner = job.owner;
+  auto waiting = std::make_shared<Waiting>(executor_, std::move(job));
+  // Counted from here on, so that those who come together do not all find the last place.
+  ++stored_;
+  ++stored_of_[owner];
+  waiting_.push_back(waiting);
+  if (!std::exchange(is_writing_, true)) async::spawn(executor_, write());
+  co_await waiting->done.wait();
+  const bool is_new = *waiting->answer && !(*waiting->answer)->existed;
+  if (!is_new) removed(owner);
+  co_return *std::move(waiting->answer);
+}
+
+async::Task<> JobIntake::write() {
+  while (!waiting_.empty()) {
+    std::vector<std::shared_ptr<Waiting>> batch;
+    auto jobs = std::make_shared<std::vector<store::NewJob>>();
+    while (!waiting_.empty() && batch.size() < kMostAtOnce) {
+      jobs->push_back(std::move(waiting_.front()->job));
+      batch.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    auto work = [jobs, now = utc_now_us()](Storage::Stores& stores) {
+      return stores.jobs.insert(*jobs, now);
+    };
+    auto answers = co_await storage_.run(std::move(work));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      batch[i]->answer.emplace(std::move(answers[i]));
+      batch[i]->done.set();
+    }
+  }
+  is_writing_ = false;
+}
+
+void JobIntake::removed(const std::string& owner) {
+  if (stored_ > 0) --stored_;
+  const auto found = stored_of_.find(owner);
+  if (found == stored_of_.end()) return;
+  if (--found->second == 0) stored_of_.erase(found);
+}
+
+async::Task<base::Status> JobIntake::refresh() {
+  auto work = [](Storage::Stores& stores) { return stores.jobs.count_by_owner(); };
+  auto counts = co_await storage_.run(std::move(work));
+  if (!counts) co_return std::move(counts).error();
+  stored_of_ = *std::move(counts);
+  // Those that were on their way meanwhile are not in it, and not missed for long.
+  stored_ = 0;
+  for (const auto& entry : stored_of_) stored_ += entry.second;
+  co_return base::Status();
+}
+
+}  // namespace retort::api

@@ -1,0 +1,466 @@
+// Job runner: one task takes jobs from the database, and one for each runs it.
+#include "api/job_runner.h"
+
+#include <algorithm>
+#include <climits>
+#include <utility>
+
+#include "api/engine.h"
+#include "api/job_feed.h"
+#include "api/job_intake.h"
+#include "api/service.h"
+#include "async/deadline.h"
+#include "job/report.h"
+
+namespace retort::api {
+
+using async::Task;
+using base::Duration;
+using base::Fault;
+using base::Result;
+using store::JobState;
+namespace json = text::json;
+
+namespace {
+
+// Beyond those that have a seat: who is next is parsed already.
+constexpr std::size_t kReady = 2;
+constexpr std::size_t kMostInMemory = 512;
+constexpr Duration kPause = std::chrono::seconds(1);
+constexpr Duration kQueuePause = std::chrono::milliseconds(100);
+constexpr Duration kShortestPurge = std::chrono::seconds(1);
+constexpr Duration kLongestPurge = std::chrono::minutes(1);
+
+std::optional<Problem> problem_of(const Result<store::Key>& key, std::int64_t now_us) {
+  Problem problem{.code = ProblemCode::unauthorized, .detail = {}};
+  if (!key) {
+    if (key.error().fault != Fault::not_found) return internal_problem();
+    problem.detail = "the key that sent this job is no more";
+    return problem;
+  }
+  if (key->revoked_us) {
+    problem.detail = "the key that sent this job was revoked before it ran";
+    return problem;
+  }
+  if (key->expires_us && *key->expires_us <= now_us) {
+    problem.detail = "the key that sent this job expired before it ran";
+    return problem;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+JobRunner::JobRunner(Service& service)
+    : service_(service), changed_(service.parts_.executor), gate_(service.parts_.executor) {}
+
+std::string JobRunner::outcome_of(const json::object& result) {
+  return "{\"result\":" + text::compact(result) + "}";
+}
+
+std::string JobRunner::outcome_of(const Problem& problem, const std::string& id) {
+  Problem own = problem;
+  own.instance = "/v1/jobs/" + id;
+  own.retry_after_s.reset();
+  return "{\"problem\":" + text::compact(to_json(own)) + "}";
+}
+
+std::string JobRunner::cancelled_outcome(const std::string& id, const std::string& runtime) {
+  job::JobResult result;
+  result.outcome = cell::Outcome::cancelled;
+  result.message = "cancelled before it began";
+  json::object record = job::to_json(result, runtime, {});
+  record["id"] = id;
+  return outcome_of(record);
+}
+
+void JobRunner::start() {
+  async::spawn(service_.parts_.executor, take_jobs());
+  async::spawn(service_.parts_.executor, purge());
+}
+
+void JobRunner::added(const std::string& owner) {
+  auto& lane = lanes_[owner];
+  if (!lane) {
+    lane = std::make_shared<Lane>();
+    lane->owner = owner;
+  }
+  lane->has_more = true;
+  changed_.set();
+}
+
+std::shared_ptr<StoredJob> JobRunner::find(const std::string& id) const {
+  const auto found = jobs_.find(id);
+  return found == jobs_.end() ? nullptr : found->second;
+}
+
+void JobRunner::shut() {
+  is_shut_ = true;
+  changed_.set();
+  const auto jobs = jobs_;
+  for (const auto& [id, job] : jobs) {
+    if (job->is_begun) continue;
+    job->is_put_back = true;
+    job->cancel->cancel();
+  }
+}
+
+void JobRunner::put_back() {
+  const auto jobs = jobs_;
+  for (const auto& [id, job] : jobs) {
+    job->is_put_back = true;
+    job->cancel->cancel();
+  }
+}
+
+Task<> JobRunner::ended() {
+  return gate_.close();
+}
+
+// ---- From the database into memory. ----
+
+bool JobRunner::has_room() const {
+  if (jobs_.empty()) return true;
+  const Settings& settings = *service_.settings_;
+  return jobs_.size() < kMostInMemory && bytes_ < settings.queue.bytes.bytes() / 2;
+}
+
+// In turns.
+std::shared_ptr<JobRunner::Lane> JobRunner::next_lane() {
+  const auto wants = [](const auto& entry) {
+    return entry.second->has_more && entry.second->inside < entry.second->most_inside;
+  };
+  auto found = std::find_if(lanes_.upper_bound(last_lane_), lanes_.end(), wants);
+  if (found == lanes_.end()) found = std::find_if(lanes_.begin(), lanes_.end(), wants);
+  if (found == lanes_.end()) return nullptr;
+  last_lane_ = found->first;
+  return found->second;
+}
+
+Task<> JobRunner::take_jobs() {
+  const auto pass = gate_.enter();
+  if (!pass) co_return;
+  while (!is_shut_) {
+    auto recover = [](Storage::Stores& stores) { return stores.jobs.recover(); };
+    auto owners = co_await service_.parts_.storage.run(std::move(recover));
+    if (owners) {
+      for (const std::string& owner : *owners) added(owner);
+      break;
+    }
+    service_.parts_.log.error("stored jobs cannot be read", {{"error", owners.error()}});
+    co_await async::sleep_for(kPause);
+  }
+  while (!is_shut_) {
+    changed_.reset();
+    auto lane = has_room() ? next_lane() : nullptr;
+    if (!lane) {
+      co_await changed_.wait();
+      continue;
+    }
+    const bool is_read = co_await take_from(lane);
+    if (!is_read) co_await async::sleep_for(kPause);
+  }
+}
+
+Task<bool> JobRunner::take_from(std::shared_ptr<Lane> lane) {
+  lane->has_more = false;
+  const std::size_t room = std::min(lane->most_inside - lane->inside, kMostInMemory - jobs_.size());
+  auto work = [owner = lane->owner, after = lane->last, room](Storage::Stores& stores) {
+    return stores.jobs.queued(owner, after, static_cast<std::int64_t>(room));
+  };
+  auto queued = co_await service_.parts_.storage.run(std::move(work));
+  if (!queued) {
+    service_.parts_.log.error("stored jobs cannot be read", {{"error", queued.error()}});
+    lane->has_more = true;
+    co_return false;
+  }
+  if (queued->size() == room) lane->has_more = true;
+  for (const store::QueuedJob& next : *queued) {
+    if (is_shut_) break;
+    if (!has_room()) {
+      lane->has_more = true;
+      break;
+    }
+    auto job = std::make_shared<StoredJob>(service_.parts_.executor, next.id, lane->owner);
+    job->bytes = static_cast<std::uint64_t>(next.bytes);
+    bytes_ += job->bytes;
+    jobs_[next.id] = job;
+    lane->last = next.sequence;
+    ++lane->inside;
+    async::spawn(service_.parts_.executor, run(job, lane));
+  }
+  co_return true;
+}
+
+// ---- One job. ----
+
+Task<> JobRunner::run(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane) {
+  const auto pass = gate_.enter();
+  if (pass) {
+    while (co_await attempt(job, lane) == Next::again) {
+      if (is_shut_) break;
+      co_await async::sleep_for(kQueuePause);
+    }
+  }
+  jobs_.erase(job->id);
+  bytes_ -= job->bytes;
+  --lane->inside;
+  job->ended.set();
+  changed_.set();
+}
+
+Task<JobRunner::Loaded> JobRunner::load(std::shared_ptr<StoredJob> job) {
+  auto work = [id = job->id, owner = job->owner](Storage::Stores& stores) {
+    Loaded loaded{.job = stores.jobs.get(id), .key = {}};
+    if (!owner.empty()) loaded.key = stores.keys.get(owner);
+    return loaded;
+  };
+  return service_.parts_.storage.run(std::move(work));
+}
+
+Caller JobRunner::caller_of(const StoredJob& job,
+                            const store::Key* key,
+                            const KeyBounds& bounds) const {
+  const Settings& settings = *service_.settings_;
+  Caller caller;
+  caller.key_id = job.owner;
+  caller.owner = job.owner;
+  if (key == nullptr) {
+    caller.turn = "stored";
+    caller.most_parallel = settings.rate_anonymous.parallel;
+    return caller;
+  }
+  caller.turn = "key " + job.owner;
+  caller.bounds = bounds;
+  caller.bounds.largest_priority = key->priority_max;
+  caller.most_parallel = settings.rate_key.parallel;
+  if (key->concurrency) caller.most_parallel = static_cast<std::uint64_t>(*key->concurrency);
+  return caller;
+}
+
+Task<JobRunner::Next> JobRunner::attempt(std::shared_ptr<StoredJob> job,
+                                         std::shared_ptr<Lane> lane) {
+  const auto settings = service_.settings_;
+  job->has_cell = false;
+  const Loaded loaded = co_await load(job);
+  if (is_shut_) co_return Next::over;
+  if (!loaded.job) {
+    if (loaded.job.error().fault == Fault::not_found) co_return Next::over;
+    service_.parts_.log.error("a stored job cannot be read",
+                              {{"job", job->id}, {"error", loaded.job.error()}});
+    co_await async::sleep_for(kPause);
+    co_return Next::again;
+  }
+  if (loaded.job->state != JobState::queued) co_return Next::over;
+  if (static_cast<std::uint64_t>(loaded.job->attempts) >= settings->async.attempts) {
+    Problem problem{.code = ProblemCode::internal_error,
+                    .detail = "given up after " + std::to_string(loaded.job->attempts) +
+                              " attempts, which the server or its keeper did not outlive"};
+    service_.parts_.log.error("a stored job is given up", {{"job", job->id}});
+    std::string outcome = outcome_of(problem, job->id);
+    co_await finish(job, std::move(outcome));
+    co_return Next::over;
+  }
+  std::optional<Problem> problem;
+  KeyBounds bounds;
+  const store::Key* key = nullptr;
+  if (loaded.key) {
+    problem = problem_of(*loaded.key, utc_now_us());
+    if (!problem) {
+      key = &**loaded.key;
+      auto parsed = parse_key_bounds(key->bounds_json);
+      if (parsed)
+        bounds = *std::move(parsed);
+      else
+        problem = internal_problem();
+    }
+  }
+  const Caller caller = caller_of(*job, key, bounds);
+  const std::size_t seats = service_.parts_.engine.capacity().seats;
+  lane->most_inside = static_cast<std::size_t>(
+                          std::min<std::uint64_t>(seats, caller.most_parallel.value_or(seats))) +
+                      kReady;
+  changed_.set();
+
+  Order order;
+  std::string runtime;
+  if (!problem) {
+    auto body = text::parse_json(loaded.job->request);
+    if (body && body->is_object()) {
+      // It was accepted; whether calls are switched off meanwhile is not the job's concern.
+      body->get_object().erase("webhook");
+      auto request = service_.parse_job(*body, caller, JobForm::stored);
+      if (request) {
+        runtime = request->runtime_id;
+        job->blobs = std::move(request->blobs);
+        order = service_.order_of(*std::move(request), caller);
+      } else {
+        problem = std::move(request).error();
+      }
+    } else {
+      problem = internal_problem();
+    }
+  }
+  if (problem) {
+    std::string outcome = outcome_of(*problem, job->id);
+    co_await finish(job, std::move(outcome));
+    co_return Next::over;
+  }
+
+  order.longest_wait = Duration::max();
+  order.on_moved = [this, job](std::size_t ahead) {
+    job->ahead = ahead;
+    const auto feed = service_.feeds_->find(job->id);
+    if (feed) feed->publish("queued", json::object{{"ahead", ahead}});
+  };
+  order.on_seat = [this, job](job::Submission& submission) { return on_seat(job, submission); };
+  order.on_started = [this, job](const std::shared_ptr<job::Job>&) {
+    job->has_cell = true;
+    const auto feed = service_.feeds_->find(job->id);
+    if (feed) feed->publish("started", json::object{{"attempt", job->attempt}});
+  };
+  order.submission.on_stage = [this, job](const job::StageResult& stage) {
+    const auto feed = service_.feeds_->find(job->id);
+    if (feed) feed->publish("stage", job::to_json(stage));
+  };
+  order.submission.on_test = [this, job](std::size_t index, const job::TestResult& test) {
+    const auto feed = service_.feeds_->find(job->id);
+    if (feed) feed->publish("test", json::object{{"index", index}, {"test", job::to_json(test)}});
+  };
+  if (job->is_put_back) co_return Next::over;
+  auto result = co_await service_.parts_.engine.run(std::move(order), job->cancel);
+  job->ahead.reset();
+
+  if (job->problem) {
+    std::string outcome = outcome_of(*job->problem, job->id);
+    co_await finish(job, std::move(outcome));
+    co_return Next::over;
+  }
+  if (!result) {
+    const ProblemCode code = result.error().code;
+    if (code == ProblemCode::queue_full && !job->is_unwanted) co_return Next::again;
+    // The keeper died, or nothing can be had of the host: another time. What had no cell is not to
+    // blame.
+    if (code == ProblemCode::unavailable && !job->is_unwanted) {
+      co_await queue_again(job, job->has_cell);
+      if (!is_shut_) co_await async::sleep_for(kPause);
+      co_return Next::again;
+    }
+    std::string outcome = job->is_unwanted ? cancelled_outcome(job->id, runtime)
+                                           : outcome_of(result.error(), job->id);
+    co_await finish(job, std::move(outcome));
+    co_return Next::over;
+  }
+  if (std::exchange(job->is_retried, false) && !job->is_unwanted) {
+    if (!is_shut_) co_await async::sleep_for(kPause);
+    co_return Next::again;
+  }
+  if (result->outcome == cell::Outcome::cancelled && !job->is_unwanted) {
+    // Not its owner's doing: it runs another time.
+    if (job->is_begun) co_await queue_again(job, false);
+    co_return Next::over;
+  }
+  std::string outcome = outcome_of(service_.result_json(*result, runtime, job->id));
+  co_await finish(job, std::move(outcome));
+  co_return Next::over;
+}
+
+// It has its seat: from here on it is running, whatever becomes of us.
+Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& submission) {
+  if (is_shut_) co_return false;
+  struct Begun {
+    Result<std::int64_t> attempt;
+    std::optional<Problem> problem;
+  };
+  auto work = [id = job->id, owner = job->owner, now = utc_now_us()](Storage::Stores& stores) {
+    Begun begun{.attempt = base::Error{Fault::busy, "", 0}, .problem = {}};
+    if (!owner.empty()) begun.problem = problem_of(stores.keys.get(owner), now);
+    if (!begun.problem) begun.attempt = stores.jobs.begin(id, now);
+    return begun;
+  };
+  job->is_begun = true;  // as soon as it may be
+  Begun begun = co_await service_.parts_.storage.run(std::move(work));
+  if (begun.problem) {
+    job->is_begun = false;
+    job->problem = std::move(begun.problem);
+    co_return false;
+  }
+  if (!begun.attempt) {
+    job->is_begun = false;
+    const Fault fault = begun.attempt.error().fault;
+    if (fault == Fault::busy || fault == Fault::not_found) co_return false;  // cancelled meanwhile
+    service_.parts_.log.error("a stored job cannot be begun",
+                              {{"job", job->id}, {"error", begun.attempt.error()}});
+    job->is_retried = true;
+    co_return false;
+  }
+  job->attempt = *begun.attempt;
+  if (job->blobs.empty()) co_return true;
+  JobRequest request;
+  request.blobs = job->blobs;
+  request.submission = std::move(submission);
+  auto problem = co_await service_.open_blobs(request, job->owner);
+  submission = std::move(request.submission);
+  if (!problem) co_return true;
+  job->problem = std::move(problem);
+  co_return false;
+}
+
+// Until it is written: what was run is not run again because the disk was full for a while.
+Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
+  auto text = std::make_shared<const std::string>(std::move(outcome));
+  while (true) {
+    auto work = [id = job->id, text, now = utc_now_us()](Storage::Stores& stores) {
+      return stores.jobs.finish(id, *text, now);
+    };
+    auto finished = co_await service_.parts_.storage.run(std::move(work));
+    if (finished || finished.error().fault == Fault::not_found) break;
+    service_.parts_.log.error("a result cannot be stored",
+                              {{"job", job->id}, {"error", finished.error()}});
+    // The next server runs it again.
+    if (is_shut_) co_return;
+    co_await async::sleep_for(kPause);
+  }
+  was_finished(job->id);
+}
+
+void JobRunner::was_finished(const std::string& id) {
+  if (const auto feed = service_.feeds_->find(id)) feed->end();
+}
+
+Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {
+  if (!std::exchange(job->is_begun, false)) co_return;
+  auto work = [id = job->id, counts](Storage::Stores& stores) {
+    return counts ? stores.jobs.retry(id) : stores.jobs.put_back(id);
+  };
+  while (true) {
+    auto done = co_await service_.parts_.storage.run(work);
+    if (done) co_return;
+    service_.parts_.log.error("a job cannot be queued again",
+                              {{"job", job->id}, {"error", done.error()}});
+    // At its start the next server does it.
+    if (is_shut_) co_return;
+    co_await async::sleep_for(kPause);
+  }
+}
+
+// ---- Old results. ----
+
+Task<> JobRunner::purge() {
+  while (!is_shut_) {
+    const auto settings = service_.settings_;
+    const Duration keep = settings->async.keep_results;
+    auto work = [before = utc_now_us() - keep.count()](Storage::Stores& stores) {
+      return stores.jobs.purge(before);
+    };
+    auto purged = co_await service_.parts_.storage.run(std::move(work));
+    if (!purged) {
+      service_.parts_.log.error("old results cannot be removed", {{"error", purged.error()}});
+    }
+    const auto counted = co_await service_.intake_->refresh();
+    if (counted) service_.parts_.metrics.jobs_stored_are(service_.intake_->stored());
+    co_await async::sleep_for(std::clamp(keep / 10, kShortestPurge, kLongestPurge));
+  }
+}
+
+}  // namespace retort::api
