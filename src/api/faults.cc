@@ -87,6 +87,17 @@ void Faults::add(const Path& path, FaultCode code, std::string detail) {
   list_.push_back({.pointer = path.pointer(), .code = code, .detail = std::move(detail)});
 }
 
+void Faults::add(Faults others) {
+  for (FieldFault& fault : others.list_) {
+    if (is_full()) {
+      ++omitted_;
+    } else {
+      list_.push_back(std::move(fault));
+    }
+  }
+  omitted_ += others.omitted_;
+}
+
 std::string shown(std::string_view word) {
   if (word.size() <= kLongestWord) return "'" + base::printable(word) + "'";
   std::size_t end = kLongestWord;

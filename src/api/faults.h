@@ -66,6 +66,8 @@ class Faults {
   static constexpr std::size_t kMost = 100;
 
   void add(const Path& path, FaultCode code, std::string detail);
+  // Those of a part of the document, whose places are of the whole.
+  void add(Faults others);
   [[nodiscard]] bool empty() const { return list_.empty(); }
   // Further ones are only counted, so that their details need not be made.
   [[nodiscard]] bool is_full() const { return list_.size() == kMost; }

@@ -9,6 +9,7 @@
 #include "api/job_feed.h"
 #include "api/job_intake.h"
 #include "api/service.h"
+#include "api/webhook_delivery.h"
 #include "async/deadline.h"
 #include "job/report.h"
 
@@ -426,6 +427,7 @@ Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
 
 void JobRunner::was_finished(const std::string& id) {
   if (const auto feed = service_.feeds_->find(id)) feed->end();
+  service_.webhooks_->wake();
 }
 
 Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {

@@ -15,6 +15,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"GET", "/v1/jobs/{id}", "jobs.show", kRead, &Service::show_job},
       {"DELETE", "/v1/jobs/{id}", "jobs.delete", kRun, &Service::delete_job},
       {"GET", "/v1/jobs/{id}/events", "jobs.events", kRead, &Service::follow_job},
+      {"POST", "/v1/batches", "batches.run", kRun, &Service::run_batch},
       {"GET", "/v1/runtimes", "runtimes.list", kRead, &Service::list_runtimes},
       {"GET", "/v1/runtimes/{id}", "runtimes.show", kRead, &Service::show_runtime},
       {"GET", "/health", "health", 0, &Service::health},

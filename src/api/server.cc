@@ -95,7 +95,7 @@ class Server {
                                     .log = log_},
                      parts_.settings,
                      parts_.measured);
-    service_->start();
+    RETORT_CHECK(service_->start());
     RETORT_CHECK(listen());
     async::spawn(executor, obey_signals());
     async::spawn(executor, show_life());

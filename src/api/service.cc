@@ -10,6 +10,7 @@
 #include "api/job_intake.h"
 #include "api/job_runner.h"
 #include "api/routes.h"
+#include "api/webhook_delivery.h"
 #include "base/clock.h"
 #include "job/output_files.h"
 #include "job/report.h"
@@ -56,12 +57,19 @@ Service::Service(const Parts& parts, Settings settings, std::map<std::string, Me
       jobs_(parts_.executor),
       feeds_(std::make_unique<JobFeeds>(parts_.executor)),
       intake_(std::make_unique<JobIntake>(parts_.executor, parts_.storage)),
+      webhooks_(
+          std::make_unique<WebhookDelivery>(WebhookDelivery::Parts{.executor = parts_.executor,
+                                                                   .storage = parts_.storage,
+                                                                   .metrics = parts_.metrics,
+                                                                   .log = parts_.log})),
       runner_(std::make_unique<JobRunner>(*this)) {}
 
 Service::~Service() = default;
 
-void Service::start() {
+base::Status Service::start() {
+  RETORT_CHECK(webhooks_->start(settings_->webhooks));
   runner_->start();
+  return {};
 }
 
 void Service::use(Settings settings) {
@@ -69,6 +77,7 @@ void Service::use(Settings settings) {
   callers_.use(*settings_);
   offers_ = Offers(parts_.catalogue, measured_, *settings_);
   parts_.engine.resize(*settings_);
+  webhooks_->use(settings_->webhooks);
 }
 
 Task<> Service::drain() {

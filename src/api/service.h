@@ -31,6 +31,7 @@ namespace retort::api {
 class JobFeeds;
 class JobIntake;
 class JobRunner;
+class WebhookDelivery;
 
 // One request under way.
 struct Call {
@@ -66,8 +67,9 @@ class Service {
   Service& operator=(const Service&) = delete;
   ~Service();
 
-  // Stored jobs run from here on. Before the first request.
-  void start();
+  // Stored jobs run, and their webhooks are called, from here on. Before the first request. Errors:
+  // the webhooks' secret cannot be had.
+  base::Status start();
 
   // For http::Server.
   async::Task<> handle(http::Exchange& exchange);
@@ -102,6 +104,15 @@ class Service {
   async::Task<> delete_job(Call& call);
   // job_events_handler.cc
   async::Task<> follow_job(Call& call);
+  // batch_handler.cc
+  struct Batch;
+  async::Task<> run_batch(Call& call);
+  async::Task<> run_of_batch(std::shared_ptr<Batch> batch,
+                             std::size_t index,
+                             text::json::value body,
+                             std::shared_ptr<Callers::JobPass> pass);
+  async::Task<std::expected<text::json::object, Problem>> run_batched(
+      std::shared_ptr<Batch> batch, text::json::value body, std::shared_ptr<Cancel> cancel);
   // runtime_handlers.cc
   async::Task<> list_runtimes(Call& call);
   async::Task<> show_runtime(Call& call);
@@ -141,6 +152,7 @@ class Service {
   std::vector<std::weak_ptr<Cancel>> cancels_;
   std::unique_ptr<JobFeeds> feeds_;
   std::unique_ptr<JobIntake> intake_;
+  std::unique_ptr<WebhookDelivery> webhooks_;
   std::unique_ptr<JobRunner> runner_;
   bool is_draining_ = false;
 };

@@ -111,6 +111,8 @@ std::vector<SettingKey> named_keys() {
           "tests of one job", {.smallest = "0", .largest = "100000"}),
       key("jobs", "most_files", at<&S::jobs, &S::Jobs::most_files>, yes,
           "files of one job", {.smallest = "1", .largest = "10000"}),
+      key("jobs", "most_batch", at<&S::jobs, &S::Jobs::most_batch>, yes,
+          "jobs of one batch", {.smallest = "1", .largest = "100000"}),
       key("jobs", "files_bytes", at<&S::jobs, &S::Jobs::files_bytes>, yes,
           "bytes of one job's files together, blobs included",
           {.smallest = "1KiB", .largest = "16GiB"}),

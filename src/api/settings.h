@@ -79,6 +79,7 @@ struct Settings {
   struct Jobs {
     std::uint64_t most_tests = 500;
     std::uint64_t most_files = 256;
+    std::uint64_t most_batch = 1000;
     ByteSize files_bytes = 32_MiB;
     std::uint64_t parallel_tests = 4;
     ByteSize collect_bytes = 16_MiB;

@@ -17,13 +17,19 @@ constexpr std::int64_t kGivenUp = std::to_underlying(WebhookState::given_up);
 
 }  // namespace
 
-Result<std::vector<DueWebhook>> Webhooks::due(std::int64_t now_us, std::int64_t limit) {
+Result<std::vector<DueWebhook>> Webhooks::due(std::int64_t now_us,
+                                              std::int64_t limit,
+                                              std::int64_t per_owner) {
   RETORT_TRY(Statement row,
-             database_.prepare("SELECT id, owner, webhook_url, webhook_attempts FROM job "
-                               "WHERE webhook_due_us <= ?1 "
-                               "ORDER BY webhook_due_us, sequence LIMIT ?2",
+             database_.prepare("SELECT id, owner, webhook_url, webhook_attempts FROM ("
+                               " SELECT id, owner, webhook_url, webhook_attempts,"
+                               "  webhook_due_us, sequence, row_number() OVER"
+                               "  (PARTITION BY owner ORDER BY webhook_due_us, sequence) AS place"
+                               "  FROM job WHERE webhook_due_us <= ?1) "
+                               "WHERE place <= ?3 ORDER BY webhook_due_us, sequence LIMIT ?2",
                                now_us,
-                               std::max<std::int64_t>(limit, 0)));
+                               std::max<std::int64_t>(limit, 0),
+                               std::max<std::int64_t>(per_owner, 0)));
   std::vector<DueWebhook> webhooks;
   for (;;) {
     RETORT_TRY(const bool more, row.step());

@@ -28,9 +28,12 @@ class Webhooks {
   // `database` must outlive it.
   explicit Webhooks(Database& database) : database_(database) {}
 
-  // Those whose time has come, the longest due first, at most `limit`. They stay due until one of
-  // the calls below says otherwise; who has calls under way passes over them.
-  base::Result<std::vector<DueWebhook>> due(std::int64_t now_us, std::int64_t limit);
+  // Those whose time has come, the longest due first, at most `limit`, and of them at most
+  // `per_owner` of one owner, so that nobody's slow server keeps another's waiting. They stay due
+  // until one of the calls below says otherwise; who has calls under way passes over them.
+  base::Result<std::vector<DueWebhook>> due(std::int64_t now_us,
+                                            std::int64_t limit,
+                                            std::int64_t per_owner);
   // When the next one is due; nothing when none is pending.
   base::Result<std::optional<std::int64_t>> next_due();
 

@@ -20,7 +20,8 @@ class WebhooksTest : public testing::Test {
   }
   std::vector<std::string> due(std::int64_t now_us, std::int64_t limit = 100) {
     std::vector<std::string> ids;
-    for (const DueWebhook& webhook : *webhooks_.due(now_us, limit)) ids.push_back(webhook.job_id);
+    for (const DueWebhook& webhook : *webhooks_.due(now_us, limit, 100))
+      ids.push_back(webhook.job_id);
     return ids;
   }
 
@@ -44,10 +45,28 @@ TEST_F(WebhooksTest, AreDueOnceThereIsAResult) {
   EXPECT_EQ(due(100), Ids({"one"}));
   EXPECT_EQ(jobs_.get("one")->webhook_state, WebhookState::pending);
   EXPECT_EQ(jobs_.get("silent")->webhook_state, WebhookState::none);
-  const auto webhook = webhooks_.due(100, 1)->front();
+  const auto webhook = webhooks_.due(100, 1, 100)->front();
   EXPECT_EQ(webhook.url, "https://example.org/hook");
   EXPECT_EQ(webhook.owner, "alice");
   EXPECT_EQ(webhook.attempts, 0);
+}
+
+TEST_F(WebhooksTest, OneOwnersManyLeaveRoomForAnothersFew) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string id = "many" + std::to_string(i);
+    add(id, "https://example.org/slow");
+    ASSERT_TRUE(jobs_.finish(id, "{}", i));
+  }
+  NewJob other;
+  other.id = "few";
+  other.owner = "bob";
+  other.webhook_url = "https://example.org/";
+  ASSERT_TRUE(jobs_.insert(other, 1));
+  ASSERT_TRUE(jobs_.finish("few", "{}", 100));
+  const auto due = *webhooks_.due(1000, 10, 3);
+  Ids ids;
+  for (const DueWebhook& webhook : due) ids.push_back(webhook.job_id);
+  EXPECT_EQ(ids, Ids({"many0", "many1", "many2", "few"}));
 }
 
 TEST_F(WebhooksTest, ADeliveredOneIsNeverDueAgain) {
@@ -69,7 +88,7 @@ TEST_F(WebhooksTest, AFailedOneIsDueLaterUntilItIsGivenUp) {
   EXPECT_TRUE(*webhooks_.failed("one", 500, "refused"));
   EXPECT_EQ(due(499), Ids());
   EXPECT_EQ(due(500), Ids({"one"}));
-  EXPECT_EQ(webhooks_.due(500, 1)->front().attempts, 1);
+  EXPECT_EQ(webhooks_.due(500, 1, 100)->front().attempts, 1);
   EXPECT_EQ(jobs_.get("one")->webhook_error, "refused");
   EXPECT_TRUE(*webhooks_.given_up("one", "refused for a day"));
   EXPECT_EQ(due(1'000'000), Ids());
@@ -102,7 +121,7 @@ TEST(WebhooksAfterACrash, AreDueStill) {
            Webhooks(database).failed("one", 10, "refused");
   }));
   const auto database = open_database(folder);
-  const auto due = Webhooks(*database).due(10, 9);
+  const auto due = Webhooks(*database).due(10, 9, 100);
   ASSERT_EQ(due->size(), 1U);
   EXPECT_EQ(due->front().attempts, 1);
 }
