@@ -114,7 +114,7 @@ constexpr std::array kInfos = {
                 .status = 429,
                 .title = "Too many jobs at one time",
                 .meaning = "this key or address has as many jobs waiting and running as it may, "
-                           "or as many stored as the server keeps"},
+                           "or half of what `async.most_stored` allows stored"},
     ProblemInfo{.code = queue_full,
                 .name = "queue_full",
                 .status = 429,

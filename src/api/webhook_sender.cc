@@ -22,7 +22,7 @@ using base::Result;
 
 namespace {
 
-constexpr int kLongestPoll = 1000;  // milliseconds
+constexpr int kLongestPoll = 60'000;  // milliseconds; whoever sends wakes it
 
 struct EndEasy {
   void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }

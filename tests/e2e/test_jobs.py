@@ -4,12 +4,13 @@ import http.client
 import json
 import random
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness import is_available, need, until
+from harness import is_available, need, peak_memory, until
 from jobs import LONG_LIMITS, accept, job, make_key, outcomes, result, revoke_key, serve, sleeper, state
 
 
@@ -218,6 +219,32 @@ def test_a_reader_that_leaves_holds_up_nobody_and_many_read_one_job(one):
     assert one.delete(f"/v1/jobs/{name}").status == 204
     for stream in streams[10:]:
         assert list(stream)[-1][0] == "result"
+
+
+def test_a_reader_that_reads_nothing_is_cut_and_nothing_piles_up_for_it():
+    with serve(http_write_timeout="1s", queue_slots=1) as running:
+        first = accept(running, sleeper())
+        body = job("print('x' * 60000)", tests=[{"stdin": ""} for _ in range(120)])
+        del body["stdin"]
+        name = accept(running, body)
+        reader = socket.socket()
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", running.port))
+        reader.sendall(f"GET /v1/jobs/{name}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert b"event: queued" in reader.recv(4096)
+        before = peak_memory(running.pid)
+        assert running.delete(f"/v1/jobs/{first}").status == 204
+        assert result(running, name)["result"]["status"] == "ok"
+        read = bytearray()
+        reader.settimeout(30)
+        try:
+            while piece := reader.recv(1 << 20):
+                read += piece
+        except ConnectionResetError:
+            pass
+        reader.close()
+        assert b"event: result" not in read
+        assert peak_memory(running.pid) - before < 100 << 20
 
 
 def test_the_stream_of_a_job_that_waits_ends_when_the_server_stops():
