@@ -15,7 +15,7 @@ LAYERS = re.search(r"set\(RETORT_LAYERS ([a-z ]+)\)", (ROOT / "cmake/layers.cmak
 THIRD_PARTIES = {
     "boost/json": ("src/text",), "boost/asio": ("src/async", "src/http", "src/api"), "boost/beast": ("src/http",),
     "toml++": ("src/text",), "openssl/": ("src/text",), "sqlite3.h": ("src/store",), "spdlog/": ("src/api",),
-    "prometheus/": ("src/api",), "systemd/": ("src/api",), "CLI/": ("src/cli",), "curl/": ("src/cli",),
+    "prometheus/": ("src/api",), "systemd/": ("src/api",), "CLI/": ("src/cli",), "curl/": ("src/cli", "src/api"),
     "seccomp.h": ("src/cell",),
 }  # fmt: skip
 
