@@ -126,10 +126,11 @@ void HttpClient::Handles::set_request(const ServerAddress& server,
                                       List& headers) {
   const HttpRequest& request = exchange.request;
   const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
-    if (longer == nullptr) return;
-    (void)headers.release();
-    headers.reset(longer);
+    // The same list, once it has an element; without memory none, and the old one stays.
+    curl_slist* const old = headers.release();
+    curl_slist* const longer = curl_slist_append(old, line.c_str());
+    headers.reset(longer != nullptr ? longer : old);
+    if (longer == nullptr) refused = CURLE_OUT_OF_MEMORY;
   };
   if (!authorization.empty()) add(authorization);
   if (!request.content_type.empty()) add("Content-Type: " + request.content_type);
