@@ -1,6 +1,8 @@
 // Remote: addresses of servers, requests from command lines, problems and results from answers.
 #include <unistd.h>
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "cli/http_client.h"
@@ -145,43 +147,56 @@ TEST(ReadResult, RefusesWhatIsNone) {
     EXPECT_FALSE(read_result(parse(text))) << text;
 }
 
-RemoteInput read_pipe(const std::string& text) {
-  // As long as a pipe of the kernel's may hold, or a file.
-  const auto file = kernel::make_memory_file("input");
+RemoteInput read_file(const std::string& text) {
+  auto file = kernel::make_memory_file("input");
   EXPECT_TRUE(kernel::write_all(*file, text));
   EXPECT_EQ(::lseek(file->get(), 0, SEEK_SET), 0);
-  return read_remote_input(base::Fd(::dup(file->get())), -1).value();
+  return read_remote_input(*std::move(file), -1).value();
 }
 
 TEST(RemoteInput, SendsWhatIsShortAsItIsAndTheRestByItsDigest) {
-  EXPECT_EQ(read_pipe("").text, "");
-  EXPECT_EQ(read_pipe("short").text, "short");
-  EXPECT_FALSE(read_pipe("short").file);
+  EXPECT_EQ(read_file("").text, "");
+  EXPECT_EQ(read_file("short").text, "short");
+  EXPECT_FALSE(read_file("short").file);
   const std::string large(3U << 20U, 'x');
-  const RemoteInput input = read_pipe(large);
+  const RemoteInput input = read_file(large);
   ASSERT_TRUE(input.file);
   EXPECT_EQ(input.text, "");
   EXPECT_EQ(input.file->size, large.size());
   EXPECT_EQ(input.file->sha256, text::sha256_hex(large));
 }
 
+TEST(RemoteInput, CopiesWhatCannotBeReadTwice) {
+  auto pipe = kernel::make_pipe();
+  const std::string large(1U << 20U, 'y');
+  std::thread writer([&] {
+    EXPECT_TRUE(kernel::write_all(pipe->write_end, large));
+    pipe->write_end.reset();
+  });
+  const auto input = read_remote_input(std::move(pipe->read_end), -1);
+  writer.join();
+  ASSERT_TRUE(input && input->file);
+  EXPECT_EQ(input->file->begin, 0U);
+  EXPECT_EQ(input->file->size, large.size());
+  EXPECT_EQ(input->file->sha256, text::sha256_hex(large));
+}
+
 TEST(RemoteInput, BeginsWhereAFileStands) {
-  const auto file = kernel::make_memory_file("input");
+  auto file = kernel::make_memory_file("input");
   const std::string large(1U << 20U, 'x');
   ASSERT_TRUE(kernel::write_all(*file, "skipped" + large));
   ASSERT_EQ(::lseek(file->get(), 7, SEEK_SET), 7);
-  const auto input = read_remote_input(base::Fd(::dup(file->get())), -1);
+  const auto input = read_remote_input(*std::move(file), -1);
   ASSERT_TRUE(input && input->file);
   EXPECT_EQ(input->file->begin, 7U);
   EXPECT_EQ(input->file->sha256, text::sha256_hex(large));
 }
 
 TEST(RemoteInput, EndsWhenASignalComes) {
-  const auto silent = kernel::make_pipe();
+  auto silent = kernel::make_pipe();
   const auto signal = kernel::make_pipe();
   ASSERT_TRUE(kernel::write_all(signal->write_end, "x"));
-  const auto input =
-      read_remote_input(base::Fd(::dup(silent->read_end.get())), signal->read_end.get());
+  const auto input = read_remote_input(std::move(silent->read_end), signal->read_end.get());
   EXPECT_EQ(input.error().fault, base::Fault::gone);
 }
 
