@@ -8,6 +8,7 @@ namespace retort::api {
 const std::vector<Service::Route>& Service::routes() {
   constexpr std::uint32_t kRun = store::scope::kRun;
   constexpr std::uint32_t kRead = store::scope::kRead;
+  constexpr std::uint32_t kManage = store::scope::kManage;
   static const std::vector<Route> table = {
       {"POST", "/v1/run", "run", kRun, &Service::run},
       {"POST", "/v1/jobs", "jobs.create", kRun, &Service::create_job},
@@ -18,6 +19,11 @@ const std::vector<Service::Route>& Service::routes() {
       {"POST", "/v1/batches", "batches.run", kRun, &Service::run_batch},
       {"GET", "/v1/runtimes", "runtimes.list", kRead, &Service::list_runtimes},
       {"GET", "/v1/runtimes/{id}", "runtimes.show", kRead, &Service::show_runtime},
+      {"GET", "/v1/keys", "keys.list", kManage, &Service::list_keys},
+      {"POST", "/v1/keys", "keys.create", kManage, &Service::create_key},
+      {"GET", "/v1/keys/{id}", "keys.show", kManage, &Service::show_key},
+      {"DELETE", "/v1/keys/{id}", "keys.revoke", kManage, &Service::revoke_key},
+      {"GET", "/v1/audit", "audit.list", kManage, &Service::list_audit},
       {"GET", "/health", "health", 0, &Service::health},
       {"GET", "/metrics", "metrics", 0, &Service::metrics},
       {"GET", "/openapi.json", "openapi", 0, &Service::openapi},
@@ -29,17 +35,6 @@ std::vector<std::string> Service::operations() {
   std::vector<std::string> names = {"none"};
   for (const Route& route : routes()) names.emplace_back(route.operation);
   return names;
-}
-
-std::string_view scope_name(std::uint32_t scope) {
-  switch (scope) {
-    case store::scope::kRun:
-      return "run";
-    case store::scope::kRead:
-      return "read";
-    default:
-      return "manage";
-  }
 }
 
 }  // namespace retort::api

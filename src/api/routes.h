@@ -16,7 +16,4 @@ struct Service::Route {
   async::Task<> (Service::*handler)(Call&) = nullptr;
 };
 
-// "run"
-std::string_view scope_name(std::uint32_t scope);
-
 }  // namespace retort::api

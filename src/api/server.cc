@@ -75,6 +75,7 @@ class Server {
 
   Status run() {
     RETORT_TRY(storage_, Storage::open(parts_.settings));
+    RETORT_CHECK(check_keys());
     RETORT_TRY(bridge_,
                async::LoopBridge::create(
                    context_, parts_.loop, [this](const Error& error) { fail(error); }));
@@ -108,6 +109,18 @@ class Server {
   }
 
  private:
+  // A server that nobody may call is a mistake of its operator.
+  Status check_keys() {
+    if (!parts_.settings.requires_keys()) return {};
+    RETORT_TRY(const bool has_key, storage_->has_valid_key());
+    if (has_key) return {};
+    return Error{Fault::invalid,
+                 "callers need a key here, and there is none yet: retort key create --name NAME "
+                 "(with the same --config and --set; server.state is " +
+                     parts_.settings.server.state + ")",
+                 0};
+  }
+
   Status listen() {
     RETORT_TRY(http_,
                http::Server::create(

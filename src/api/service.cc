@@ -9,6 +9,7 @@
 #include "api/job_feed.h"
 #include "api/job_intake.h"
 #include "api/job_runner.h"
+#include "api/key_form.h"
 #include "api/routes.h"
 #include "api/webhook_delivery.h"
 #include "base/clock.h"

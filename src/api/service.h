@@ -116,6 +116,12 @@ class Service {
   // runtime_handlers.cc
   async::Task<> list_runtimes(Call& call);
   async::Task<> show_runtime(Call& call);
+  // key_handlers.cc
+  async::Task<> create_key(Call& call);
+  async::Task<> list_keys(Call& call);
+  async::Task<> show_key(Call& call);
+  async::Task<> revoke_key(Call& call);
+  async::Task<> list_audit(Call& call);
   // operation_handlers.cc
   async::Task<> health(Call& call);
   async::Task<> metrics(Call& call);

@@ -1,6 +1,7 @@
 // Storage: opens the state folder's parts in order.
 #include "api/storage.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "async/task.h"
@@ -21,8 +22,9 @@ Result<std::unique_ptr<Storage>> Storage::open(const Settings& settings) {
   std::unique_ptr<Storage> storage(new Storage);
   RETORT_TRY(storage->folder_, store::open_state_folder(path));
   RETORT_TRY(storage->lock_, store::lock_state_folder(storage->folder_, path));
-  RETORT_TRY(storage->database_,
-             store::Database::open(path + "/retort.db", store::Database::Check::after_unclean_end));
+  RETORT_TRY(
+      storage->database_,
+      store::Database::open(path + "/" + kDatabaseName, store::Database::Check::after_unclean_end));
   store::Database& database = *storage->database_;
   RETORT_TRY(storage->blobs_, store::Blobs::open(database, storage->folder_));
   storage->stores_.emplace(Stores{.jobs = store::Jobs(database),
@@ -36,6 +38,14 @@ Result<std::unique_ptr<Storage>> Storage::open(const Settings& settings) {
                                   {.most = settings.cache.size, .oldest = settings.cache.age}));
   }
   return storage;
+}
+
+Result<bool> Storage::has_valid_key() {
+  RETORT_TRY(const auto keys, stores_->keys.list());
+  const std::int64_t now = utc_now_us();
+  return std::ranges::any_of(keys, [now](const store::Key& key) {
+    return !key.revoked_us && (!key.expires_us || *key.expires_us > now);
+  });
 }
 
 namespace {

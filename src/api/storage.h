@@ -22,6 +22,9 @@
 
 namespace retort::api {
 
+// In the state folder.
+constexpr const char* kDatabaseName = "retort.db";
+
 // Microseconds since 1970, UTC.
 std::int64_t utc_now_us();
 
@@ -53,6 +56,8 @@ class Storage {
     auto call = [this, work = std::move(work)]() mutable { return work(*cache_); };
     return cache_worker_.run(std::move(call));
   }
+  // Is there a key that is neither revoked nor expired? Only before the first `run`.
+  base::Result<bool> has_valid_key();
   [[nodiscard]] bool has_cache() const { return cache_.has_value(); }
 
  private:

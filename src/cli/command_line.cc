@@ -17,6 +17,7 @@
 #include "cell/limits.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/key.h"
 #include "cli/serve.h"
 #include "text/nearest.h"
 
@@ -157,6 +158,31 @@ void add_config(CLI::App& app, ConfigOptions& options) {
       api::settings_help());
 }
 
+void add_key(CLI::App& app, KeyOptions& options) {
+  app.add_option("--name", options.name, "For people")->required()->type_name("NAME");
+  app.add_option("--scope", options.scopes, "What it may do: run, read, manage; default run,read")
+      ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("SCOPE,...")
+      ->allow_extra_args(false);
+  app.add_option("--bounds",
+                 options.bounds,
+                 "Limits that its jobs must keep within, as JSON or a file of it: "
+                 "{\"run\": {\"largest\": {\"cpu_time_us\": 1000000}}}")
+      ->type_name("JSON");
+  app.add_option("--rate", options.rate, "Requests a minute")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  app.add_option("--parallel", options.parallel, "Jobs waiting and running at one time")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  app.add_option("--expires", options.expires, "How long it is good for, as in 720h")
+      ->type_name("TIME");
+  app.add_flag("--json", options.json, "As JSON");
+  add_config(app, options.config);
+}
+
 void add_serve(CLI::App& app, ServeOptions& options) {
   app.add_option("--listen",
                  options.listen,
@@ -245,6 +271,21 @@ int run_command_line(int argc, char** argv) {
   auto* serve_command = app.add_subcommand("serve", "Answer requests over HTTP and WebSocket");
   add_serve(*serve_command, serve_options);
   serve_command->callback([&] { command = [&] { return serve(serve_options); }; });
+
+  KeyOptions key_options;
+  auto* key = app.add_subcommand("key", "API keys of the server");
+  key->require_subcommand(1);
+  auto* make_key = key->add_subcommand("create", "Make a key, and print it once");
+  add_key(*make_key, key_options);
+  make_key->callback([&] { command = [&] { return key_create(key_options); }; });
+  auto* list_keys = key->add_subcommand("ls", "List the keys, without their secrets");
+  add_config(*list_keys, key_options.config);
+  list_keys->add_flag("--json", key_options.json, "As JSON");
+  list_keys->callback([&] { command = [&] { return key_ls(key_options); }; });
+  auto* revoke_key = key->add_subcommand("revoke", "Make a key useless, for good");
+  add_config(*revoke_key, key_options.config);
+  revoke_key->add_option("id", key_options.id, "Key")->required()->type_name("ID");
+  revoke_key->callback([&] { command = [&] { return key_revoke(key_options); }; });
 
   ConfigOptions config_options;
   auto* config = app.add_subcommand("config", "The server's settings, and where they come from");

@@ -1,8 +1,6 @@
 // retort serve: settings, a keeper, and then the server without any privilege.
 #include "cli/serve.h"
 
-#include <pwd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,10 +10,10 @@
 #include "api/server.h"
 #include "api/service_manager.h"
 #include "cli/commands.h"
+#include "cli/state_owner.h"
 #include "cli/unenforced.h"
 #include "cli/workbench.h"
 #include "kernel/credentials.h"
-#include "kernel/files.h"
 #include "runtime/image_digest.h"
 
 namespace retort::cli {
@@ -64,51 +62,12 @@ std::map<std::string, api::Measured> measure(Workbench& bench,
   return measured;
 }
 
-// The folder that the server keeps its state in, as the user that it becomes owns it.
-Status make_state_folder(const std::string& path, uid_t user, gid_t group) {
-  const std::string parent = path.substr(0, path.rfind('/'));
-  if (!parent.empty()) RETORT_CHECK(kernel::make_directory(AT_FDCWD, parent, 0755));
-  RETORT_CHECK(kernel::make_directory(AT_FDCWD, path, 0700));
-  RETORT_TRY(const base::Fd folder,
-             kernel::open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  struct stat info{};
-  if (::fstat(folder.get(), &info) != 0) return base::os_error("fstat", path);
-  if (info.st_uid == user) return {};
-  // Only a folder of root's own is given away, and never one that holds another's files.
-  if (info.st_uid != 0) {
-    return Error{Fault::denied,
-                 path + " belongs to user id " + std::to_string(info.st_uid) +
-                     "; give it to the server's user, or set server.state to another folder",
-                 0};
-  }
-  if (::fchown(folder.get(), user, group) != 0) return base::os_error("chown", path);
-  return {};
-}
-
 // Root becomes somebody who may nothing. Others stay who they are, and have no capability to lose.
 Status give_up_privilege(const api::Settings& settings) {
-  if (::geteuid() != 0) {
-    RETORT_CHECK(make_state_folder(settings.server.state, ::geteuid(), ::getegid()));
-    return kernel::forbid_new_privileges();
-  }
-  const std::string& name = settings.server.user;
-  const passwd* const user = ::getpwnam(name.c_str());
-  if (user == nullptr) {
-    return Error{Fault::not_found,
-                 "there is no user " + name +
-                     ", whom the server becomes; as root: useradd --system --user-group "
-                     "--no-create-home --shell /usr/sbin/nologin " +
-                     name + " (or set server.user)",
-                 0};
-  }
-  if (user->pw_uid == 0)
-    return Error{Fault::invalid, "server.user: the server does not stay root", 0};
-  const uid_t id = user->pw_uid;
-  const gid_t group = user->pw_gid;
-  RETORT_CHECK(make_state_folder(settings.server.state, id, group));
+  const bool was_root = ::geteuid() == 0;
   // Ids first: without the capability to set them they could not be changed.
-  RETORT_CHECK(kernel::become(id, group));
-  RETORT_CHECK(kernel::drop_all_capabilities());
+  RETORT_CHECK(enter_state(settings));
+  if (was_root) RETORT_CHECK(kernel::drop_all_capabilities());
   return kernel::forbid_new_privileges();
 }
 
