@@ -101,6 +101,7 @@ class Server {
     async::spawn(executor, obey_signals());
     async::spawn(executor, show_life());
     tell_ready();
+    async::spawn(executor, service_->tend_blobs());
     context_.run();
     // What waits for the disk is waited for, before what it works on goes.
     http_.reset();

@@ -81,6 +81,9 @@ class Service {
   // Ends all jobs under way; stored ones are queued again.
   void cancel_all();
 
+  // blob_handlers.cc: forgets old blobs now and then; for ever.
+  async::Task<> tend_blobs();
+
   // Of all routes, for the metrics: "run", "jobs.create".
   static std::vector<std::string> operations();
 
@@ -122,6 +125,11 @@ class Service {
   async::Task<> show_key(Call& call);
   async::Task<> revoke_key(Call& call);
   async::Task<> list_audit(Call& call);
+  // blob_handlers.cc
+  async::Task<> store_blob(Call& call);
+  async::Task<> send_blob(Call& call);
+  async::Task<> forget_blob(Call& call);
+  async::Task<> evict_blobs();
   // operation_handlers.cc
   async::Task<> health(Call& call);
   async::Task<> metrics(Call& call);
@@ -161,6 +169,9 @@ class Service {
   std::unique_ptr<WebhookDelivery> webhooks_;
   std::unique_ptr<JobRunner> runner_;
   bool is_draining_ = false;
+  // Bytes of blobs on their way in, and of those that came since the last eviction.
+  std::shared_ptr<std::uint64_t> uploading_ = std::make_shared<std::uint64_t>(0);
+  std::uint64_t uploaded_ = 0;
 };
 
 }  // namespace retort::api

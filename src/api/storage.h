@@ -58,6 +58,11 @@ class Storage {
   }
   // Is there a key that is neither revoked nor expired? Only before the first `run`.
   base::Result<bool> has_valid_key();
+  // `work()` on a thread for long reads and writes of files, which keeps nobody else waiting.
+  template <typename Work>
+  [[nodiscard]] async::Task<std::invoke_result_t<Work>> with_files(Work work) {
+    return file_worker_.run(std::move(work));
+  }
   [[nodiscard]] bool has_cache() const { return cache_.has_value(); }
 
  private:
@@ -72,6 +77,7 @@ class Storage {
   // Last: their threads end before what they work on goes.
   async::Worker database_worker_;
   async::Worker cache_worker_;
+  async::Worker file_worker_;
 };
 
 // The compile cache's entries on the disk.

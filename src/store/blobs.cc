@@ -63,6 +63,16 @@ Status Upload::append(std::string_view bytes) {
   return {};
 }
 
+Status Upload::flush() {
+  if (is_over_) return Error{Fault::invalid, "this upload is over", 0};
+  while (::fdatasync(file_.file().get()) != 0) {
+    if (errno == EINTR) continue;
+    is_over_ = true;
+    return os_error("fdatasync", "blob " + sha256_);
+  }
+  return {};
+}
+
 Status Upload::commit(std::string_view owner, std::int64_t now_us) {
   if (is_over_) return Error{Fault::invalid, "this upload is over", 0};
   is_over_ = true;
@@ -79,7 +89,7 @@ Result<std::unique_ptr<Blobs>> Blobs::open(Database& database, const Fd& state) 
   RETORT_TRY(Fd temporary, open_folder(folder, kTemporary));
   RETORT_CHECK(sync(state, "the state folder"));
   std::unique_ptr<Blobs> blobs(new Blobs(database, std::move(folder), std::move(temporary)));
-  RETORT_CHECK(empty_folder(blobs->temporary_));
+  RETORT_CHECK(empty_folder(*blobs->temporary_));
   RETORT_CHECK(blobs->reconcile());
   return blobs;
 }
@@ -119,8 +129,8 @@ Status Blobs::reconcile() {
 
 Result<Upload> Blobs::upload(std::string_view sha256, ByteSize limit) {
   RETORT_CHECK(check_name(sha256));
-  RETORT_TRY(TemporaryFile file, TemporaryFile::create(temporary_));
-  return Upload(*this, std::string(sha256), limit, std::move(file));
+  RETORT_TRY(TemporaryFile file, TemporaryFile::create(*temporary_));
+  return Upload(*this, temporary_, std::string(sha256), limit, std::move(file));
 }
 
 // A blob that is there already is written over by its equal: that takes as long as a new one, so

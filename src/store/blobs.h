@@ -27,12 +27,15 @@ namespace retort::store {
 
 class Blobs;
 
-// A blob on its way in. What is not committed leaves nothing behind.
+// A blob on its way in. What is not committed leaves nothing behind. `append` and `flush` may be
+// called on any one thread at a time; an upload that is not committed may outlive its Blobs.
 class Upload {
  public:
   // Fault::invalid when the bytes are more than the upload's limit. After an error only its end is
   // left.
   base::Status append(std::string_view bytes);
+  // Everything so far is on the disk: a commit has the less to wait for.
+  base::Status flush();
   // The blob is `owner`'s, and durable, when it returns. Fault::invalid when the bytes are not what
   // was claimed. Once.
   base::Status commit(std::string_view owner, std::int64_t now_us);
@@ -40,11 +43,20 @@ class Upload {
 
  private:
   friend class Blobs;
-  Upload(Blobs& blobs, std::string sha256, base::ByteSize limit, TemporaryFile file)
-      : blobs_(&blobs), sha256_(std::move(sha256)), limit_(limit), file_(std::move(file)) {}
+  Upload(Blobs& blobs,
+         std::shared_ptr<const base::Fd> folder,
+         std::string sha256,
+         base::ByteSize limit,
+         TemporaryFile file)
+      : blobs_(&blobs),
+        folder_(std::move(folder)),
+        sha256_(std::move(sha256)),
+        limit_(limit),
+        file_(std::move(file)) {}
 
   Blobs* blobs_;
-  std::string sha256_;  // claimed
+  std::shared_ptr<const base::Fd> folder_;  // of the file, which it outlives
+  std::string sha256_;                      // claimed
   base::ByteSize limit_;
   TemporaryFile file_;
   text::Sha256 digest_;
@@ -76,7 +88,7 @@ class Blobs {
   ~Blobs() = default;
 
   // `sha256`: what the client says that it sends; Fault::invalid unless it is 64 lower-case
-  // hexadecimal digits. The upload must not outlive this.
+  // hexadecimal digits.
   base::Result<Upload> upload(std::string_view sha256, base::ByteSize limit);
 
   // Fault::not_found unless this owner has uploaded it.
@@ -95,7 +107,9 @@ class Blobs {
  private:
   friend class Upload;
   Blobs(Database& database, base::Fd folder, base::Fd temporary)
-      : database_(database), folder_(std::move(folder)), temporary_(std::move(temporary)) {}
+      : database_(database),
+        folder_(std::move(folder)),
+        temporary_(std::make_shared<const base::Fd>(std::move(temporary))) {}
 
   base::Status reconcile();
   base::Status add(Upload& upload, std::string_view owner, std::int64_t now_us);
@@ -106,7 +120,7 @@ class Blobs {
 
   Database& database_;
   base::Fd folder_;
-  base::Fd temporary_;
+  std::shared_ptr<const base::Fd> temporary_;
   std::map<std::string, std::weak_ptr<const std::string>, std::less<>> held_;
   std::set<std::string> ownerless_;  // held when their last owner gave them up
 };
