@@ -210,8 +210,8 @@ Task<> JobRunner::run(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane
   changed_.set();
 }
 
-Task<JobRunner::Loaded> JobRunner::load(std::shared_ptr<StoredJob> job) {
-  auto work = [id = job->id, owner = job->owner](Storage::Stores& stores) {
+Task<JobRunner::Loaded> JobRunner::load(const StoredJob& job) {
+  auto work = [id = job.id, owner = job.owner](Storage::Stores& stores) {
     Loaded loaded{.job = stores.jobs.get(id), .key = {}};
     if (!owner.empty()) loaded.key = stores.keys.get(owner);
     return loaded;
@@ -243,7 +243,7 @@ Task<JobRunner::Next> JobRunner::attempt(std::shared_ptr<StoredJob> job,
                                          std::shared_ptr<Lane> lane) {
   const auto settings = service_.settings_;
   job->has_cell = false;
-  const Loaded loaded = co_await load(job);
+  const Loaded loaded = co_await load(*job);
   if (is_shut_) co_return Next::over;
   if (!loaded.job) {
     if (loaded.job.error().fault == Fault::not_found) co_return Next::over;

@@ -104,7 +104,7 @@ class JobRunner {
 
   async::Task<> run(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane);
   async::Task<Next> attempt(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane);
-  async::Task<Loaded> load(std::shared_ptr<StoredJob> job);
+  async::Task<Loaded> load(const StoredJob& job);
   async::Task<bool> on_seat(std::shared_ptr<StoredJob> job, job::Submission& submission);
   async::Task<> finish(std::shared_ptr<StoredJob> job, std::string outcome);
   async::Task<> queue_again(std::shared_ptr<StoredJob> job, bool counts);

@@ -79,8 +79,8 @@ bool prepare(Transfer& transfer) {
   for (const std::string& header : transfer.call.headers) {
     curl_slist* const longer = ::curl_slist_append(transfer.headers.get(), header.c_str());
     if (longer == nullptr) return false;
-    (void)transfer.headers.release();
-    transfer.headers.reset(longer);
+    // The same list, unless it was empty.
+    if (longer != transfer.headers.get()) transfer.headers.reset(longer);
   }
   const WebhookCall& call = transfer.call;
   const auto milliseconds =
