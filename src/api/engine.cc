@@ -151,7 +151,7 @@ async::Task<std::expected<bool, Problem>> Engine::await_seat(std::shared_ptr<Wor
 async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<Work> work,
                                                                std::shared_ptr<Cancel> cancel) {
   if (work->order.on_seat) {
-    const bool goes_on = co_await work->order.on_seat(work->order.submission);
+    const bool goes_on = co_await work->order.on_seat(work->order);
     if (!goes_on || cancel->is_cancelled()) co_return cancelled_result();
   }
   if (keeper_ == nullptr) {

@@ -32,9 +32,9 @@ struct Order {
   bool use_cache = true;
   base::Duration longest_wait = base::Duration::max();
   std::function<void(std::size_t ahead)> on_moved;  // a place in the queue
-  // It has its seat. Here a submission may be completed that was only announced; an answer that is
-  // false ends the job as cancelled.
-  std::function<async::Task<bool>(job::Submission&)> on_seat;
+  // It has its seat. Here an order may be completed that was only announced, within the memory that
+  // it has its seat for; an answer that is false ends the job as cancelled.
+  std::function<async::Task<bool>(Order&)> on_seat;
   std::function<void(const std::shared_ptr<job::Job>&)> on_started;
 };
 

@@ -17,6 +17,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"DELETE", "/v1/jobs/{id}", "jobs.delete", kRun, &Service::delete_job},
       {"GET", "/v1/jobs/{id}/events", "jobs.events", kRead, &Service::follow_job},
       {"POST", "/v1/batches", "batches.run", kRun, &Service::run_batch},
+      {"GET", "/v1/interactive", "interactive", kRun, &Service::interact},
       {"GET", "/v1/runtimes", "runtimes.list", kRead, &Service::list_runtimes},
       {"GET", "/v1/runtimes/{id}", "runtimes.show", kRead, &Service::show_runtime},
       {"GET", "/v1/keys", "keys.list", kManage, &Service::list_keys},

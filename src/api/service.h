@@ -32,6 +32,7 @@ class JobFeeds;
 class JobIntake;
 class JobRunner;
 class WebhookDelivery;
+class Interactive;
 
 // One request under way.
 struct Call {
@@ -125,6 +126,21 @@ class Service {
   async::Task<> show_key(Call& call);
   async::Task<> revoke_key(Call& call);
   async::Task<> list_audit(Call& call);
+  // interactive_handler.cc
+  async::Task<> interact(Call& call);
+  async::Task<std::optional<text::json::object>> run_interactive(
+      Call& call,
+      std::shared_ptr<Interactive> session,
+      text::json::object message,
+      bool is_announced);
+  async::Task<std::expected<Order, Problem>> interactive_order(text::json::object message,
+                                                               Caller caller);
+  std::expected<Order, Problem> announced_order(text::json::object message,
+                                                const Caller& caller) const;
+  async::Task<bool> join_interactive(Order& order,
+                                     std::shared_ptr<Interactive> session,
+                                     Caller caller,
+                                     bool is_announced);
   // blob_handlers.cc
   async::Task<> store_blob(Call& call);
   async::Task<> send_blob(Call& call);

@@ -36,13 +36,16 @@ class WebSocket {
   WebSocket& operator=(const WebSocket&) = delete;
   virtual ~WebSocket() = default;
 
-  // The next message. Pings are answered while this waits, and only then: a handler always has a
-  // read under way. Fault::gone when the connection is closed, whoever closed it and why. A message
-  // that is too large is closed with 1009, a flood of frames that are no messages with 1008. A read
-  // or write that is cancelled (async::within) ends the connection.
+  // The next message. Pings are answered while this waits, and only then: a handler has a read
+  // under way, always but for moments. Fault::gone when the connection is closed, whoever closed it
+  // and why. A message that is too large is closed with 1009, a flood of frames that are no
+  // messages with 1008. A read or write that is cancelled (async::within) ends the connection.
   virtual Task<base::Result<Message>> read() = 0;
   // Returns when the kernel has taken all of it. Fault::gone as above.
   virtual Task<base::Status> write(bool binary, std::string bytes) = 0;
+  // Has the peer closed or reset its connection, as far as the kernel knows? For those who do not
+  // read, because they have no use for more yet: a read would not tell before what lies before it.
+  [[nodiscard]] virtual bool is_peer_gone() = 0;
   // Says why, and waits a few seconds at most for the peer to agree. `reason`: at most 123 bytes,
   // the rest is cut.
   virtual Task<> close(std::uint16_t code, std::string reason) = 0;

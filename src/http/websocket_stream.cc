@@ -1,6 +1,8 @@
 // WebSocketStream: Beast's WebSocket with bounds on what a peer can cost.
 #include "http/websocket_stream.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -212,6 +214,12 @@ class BeastWebSocket final : public WebSocket {
   Task<Result<Message>> read() override { return read_message(core_); }
   Task<Status> write(bool binary, std::string bytes) override {
     return write_message(core_, binary, std::move(bytes));
+  }
+  bool is_peer_gone() override {
+    auto& socket = core_->stream.next_layer().socket();
+    if (!socket.is_open()) return true;
+    pollfd end{.fd = socket.native_handle(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&end, 1, 0) > 0;
   }
   Task<> close(std::uint16_t code, std::string reason) override {
     return close_core(core_, code, std::move(reason), kClosing);

@@ -49,6 +49,8 @@ Stage::Stage(kernel::EventLoop& loop,
       name_(std::move(name)),
       order_(order),
       done_(std::move(done)),
+      tell_started_(std::move(streams.started)),
+      tell_over_(std::move(streams.over)),
       input_(loop,
              std::move(streams.stdin_text),
              streams.stdin_source,
@@ -71,6 +73,7 @@ Stage::Stage(kernel::EventLoop& loop,
                      .ended =
                          [this](const cell::Facts& facts) {
                            facts_ = facts;
+                           if (tell_over_) tell_over_();
                            finish_when_complete();
                          },
                      .refused =
@@ -99,6 +102,7 @@ void Stage::cancel() {
 }
 
 void Stage::on_started(cell::Streams streams) {
+  if (tell_started_) tell_started_();
   open_streams_ = 2;
   if (streams.collected_read.is_open()) {
     ++open_streams_;

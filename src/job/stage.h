@@ -29,6 +29,10 @@ struct StageStreams {
   std::function<void()> stdin_ended = nullptr;
   std::function<void()> stdout_ended = nullptr;
   std::function<void()> stderr_ended = nullptr;
+  // Called once each: the program runs; every process of it is dead, and no more is written, though
+  // what it wrote may still be on its way. Neither for a stage that does not take place.
+  std::function<void()> started = nullptr;
+  std::function<void()> over = nullptr;
   // All three are one terminal (pty(7)): what the program writes and what the terminal echoes comes
   // as stdout, with "\r\n" at the ends of lines, and stderr is empty. A line of more than 4095
   // bytes is cut by the kernel while the program reads lines; the end of the input is Ctrl-D. When
@@ -90,6 +94,8 @@ class Stage {
   std::string name_;
   keeper::Order order_;
   Done done_;
+  std::function<void()> tell_started_;
+  std::function<void()> tell_over_;
   InputPump input_;
   OutputPump output_;
   OutputPump errors_;
