@@ -314,7 +314,7 @@ Task<JobRunner::Next> JobRunner::attempt(std::shared_ptr<StoredJob> job,
     const auto feed = service_.feeds_->find(job->id);
     if (feed) feed->publish("queued", json::object{{"ahead", ahead}});
   };
-  order.on_seat = [this, job](job::Submission& submission) { return on_seat(job, submission); };
+  order.on_seat = [this, job](Order& seated) { return on_seat(job, seated.submission); };
   order.on_started = [this, job](const std::shared_ptr<job::Job>&) {
     job->has_cell = true;
     const auto feed = service_.feeds_->find(job->id);
