@@ -1,5 +1,5 @@
 // HTTP client: requests to one server of Retort's, over TCP, TLS or a Unix socket. The only place
-// that includes libcurl.
+// of the command line that includes libcurl.
 #pragma once
 
 #include <cstdint>
