@@ -39,6 +39,14 @@ def need_user():
         )
 
 
+def make_key(state, scopes="run,read"):
+    """An API key of the server with this state folder, which may run."""
+    need_user()
+    made = harness.retort("key", "create", "--name", "tests", "--scope", scopes, "--set", f"server.state={state}")
+    assert made.code == 0, made.err
+    return made.out.strip()
+
+
 class Server:
     def __init__(self, folder, settings, listen, retort=None, launch=(), options=None):
         self.folder, self.listen = folder, listen

@@ -1,17 +1,13 @@
 """docs/api.md: every command in it is run as it stands, and its answer has the status and the shape that the page shows."""
 
-import hashlib
 import json
 import re
-import secrets
-import sqlite3
 import subprocess
-import time
 from dataclasses import dataclass
 
 import harness
 import pytest
-from server import server
+from server import make_key, server
 
 pytestmark = pytest.mark.root
 
@@ -49,18 +45,6 @@ def read_page():
 EXAMPLES = read_page()
 
 
-def make_key(state):
-    """A key that may do everything, put where the server looks for it (src/store/schema.cc)."""
-    identity = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(12))
-    secret = secrets.token_urlsafe(32)
-    row = (identity, hashlib.sha256(secret.encode()).hexdigest(), "docs", 7, "{}", time.time_ns() // 1000)
-    with sqlite3.connect(state / "retort.db") as database:
-        database.execute(
-            "INSERT INTO api_key (id, secret_digest, name, scopes, bounds_json, created_us) VALUES (?, ?, ?, ?, ?, ?)", row
-        )
-    return f"retort_{identity}_{secret}"
-
-
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """The answers of all examples: one shell runs them, since later ones use what earlier ones made."""
@@ -70,7 +54,7 @@ def answers(tmp_path_factory):
     for number, example in enumerate(EXAMPLES):
         script += [f"printf '\\n@@@ {number}\\n'", example.command]
     with server(**{"rate_anonymous.requests": 100_000, "rate_anonymous.burst": 1000}) as one:
-        env = harness.environment(RETORT=one.url, RETORT_KEY=make_key(one.state))
+        env = harness.environment(RETORT=one.url, RETORT_KEY=make_key(one.state, "run,read,manage"))
         ended = subprocess.run(
             ["bash", "-u"], input="\n".join(script).encode(), capture_output=True, cwd=folder, env=env, timeout=300
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 import harness
 import pytest
 from harness import RETORT, retort, start, until
-from server import server
+from server import make_key, server
 
 pytestmark = pytest.mark.root
 
@@ -188,11 +188,13 @@ def test_a_full_queue_is_told_with_when_to_come_again(python, source):
     with server(queue_slots=1, queue_length=1) as one:
         path = python("while True: pass")
         runs = [start("--host", one.url, "--limit", "cpu_time=40s", path) for _ in range(2)]
-        ended = until(lambda: (e := run(one, path, timeout=20)).code == 125 and e, seconds=40)
+        assert until(lambda: (h := one.get("/health").json)["slots"]["taken"] == 1 == h["queue"]["length"])
+        ended = run(one, path, timeout=20)
         for running in runs:
             running.send_signal(signal.SIGTERM)
             with running:
                 assert running.wait(timeout=20) == 143
+    assert ended.code == 125
     assert ended.err.startswith("retort: queue_full: ")
     assert ended.err.endswith(" s\n")
     assert "; try again in " in ended.err
@@ -291,12 +293,21 @@ def test_a_key_is_not_taken_elsewhere(python):
     assert elsewhere in ended.err
 
 
-def test_a_server_that_wants_a_key_says_so(python):
-    with server(server_require_keys=True) as one:
-        ended = retort("run", "--host", one.url, python(""))
-    assert ended.code == 125
-    assert ended.err.startswith("retort: unauthorized: ")
-    assert "RETORT_KEY" in ended.err
+def test_a_server_that_wants_a_key_says_so_and_takes_it(python):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        state = Path(folder) / "state"
+        key, reader = make_key(state, "run"), make_key(state, "read")
+        with server(server_require_keys=True, server_state=state) as one:
+            without = retort("run", "--host", one.url, python(""))
+            forbidden = retort("run", "--host", one.url, "-l", "python", python(""), env={"RETORT_KEY": reader})
+            # The language is named, so that nothing needs to be looked up, which this key may not do.
+            ended = retort("run", "--host", one.url, "-l", "python", python("print(1)"), env={"RETORT_KEY": key})
+    assert without.code == 125
+    assert without.err.startswith("retort: unauthorized: ")
+    assert "RETORT_KEY" in without.err
+    assert (forbidden.code, forbidden.err.startswith("retort: forbidden: ")) == (125, True)
+    assert (ended.code, ended.out, ended.err) == (0, "1\n", "")
 
 
 def test_an_answer_that_is_no_result_is_told(python):

@@ -14,7 +14,7 @@ from pathlib import Path
 import activation
 import harness
 import pytest
-from server import USER, need_user, server
+from server import USER, make_key, need_user, server
 
 pytestmark = pytest.mark.root
 
@@ -166,10 +166,14 @@ def test_sockets_that_are_passed_on_are_served_and_no_other(folder):
             assert len(re.findall(r"listening address=", one.log.read_text())) == 2
 
 
-def test_a_socket_open_to_others_asks_for_keys_as_an_address_in_the_settings_does():
-    with socket.create_server(("0.0.0.0", 0)) as tcp, server(**passing({"http": tcp})) as one:
-        one.url = f"http://127.0.0.1:{one.port}"
-        assert one.post("/v1/run", {"runtime": "python", "files": [{"content": ""}]}).status == 401
+def test_a_socket_open_to_others_asks_for_keys_as_an_address_in_the_settings_does(folder):
+    key = make_key(folder / "state")
+    hello = {"runtime": "python", "files": [{"content": "print(1)"}]}
+    with socket.create_server(("0.0.0.0", 0)) as tcp:
+        with server(server_state=folder / "state", **passing({"http": tcp})) as one:
+            one.url = f"http://127.0.0.1:{one.port}"
+            assert one.post("/v1/run", hello).status == 401
+            assert one.post("/v1/run", hello, key=key).status == 200
 
 
 def test_a_socket_that_cannot_be_served_ends_the_start_and_is_named():
