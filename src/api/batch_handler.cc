@@ -18,6 +18,7 @@ namespace {
 // Beyond those that have a seat: who is next waits in the queue already.
 constexpr std::uint64_t kReady = 2;
 constexpr base::Duration kQueuePause = std::chrono::milliseconds(100);
+constexpr base::Duration kLongestQueuePause = std::chrono::seconds(2);
 
 constexpr std::array<std::string_view, 1> kFields = {"jobs"};
 
@@ -71,6 +72,7 @@ struct Service::Batch {
 Task<std::expected<json::object, Problem>> Service::run_batched(std::shared_ptr<Batch> batch,
                                                                 json::value body,
                                                                 std::shared_ptr<Cancel> cancel) {
+  base::Duration pause = kQueuePause;
   while (true) {
     // Once more: kept as JSON, a thousand jobs take less than parsed.
     auto request = co_await read_job(body, batch->caller);
@@ -82,7 +84,8 @@ Task<std::expected<json::object, Problem>> Service::run_batched(std::shared_ptr<
     if (result) co_return result_json(*result, runtime, make_id());
     if (result.error().code != ProblemCode::queue_full || batch->is_gone)
       co_return std::unexpected(std::move(result).error());
-    co_await async::sleep_for(kQueuePause);
+    co_await async::sleep_for(pause);
+    pause = std::min(pause * 2, kLongestQueuePause);
   }
 }
 

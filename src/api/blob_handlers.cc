@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kChunk = std::size_t{256} << 10U;
 constexpr std::uint64_t kFlushAfter = std::uint64_t{16} << 20U;
 constexpr auto kEvictEvery = std::chrono::minutes(1);
+constexpr base::Duration kAuditKept = std::chrono::hours(24 * 365);
+constexpr std::int64_t kMostAuditEntries = 100'000;
 // Between two evictions, this part of what all blobs may have comes on top.
 constexpr std::uint64_t kPartBetween = 16;
 
@@ -248,9 +250,14 @@ Task<> Service::evict_blobs() {
   }
 }
 
-Task<> Service::tend_blobs() {
+Task<> Service::keep_house() {
   for (;;) {
     co_await evict_blobs();
+    auto trim = [oldest = utc_now_us() - kAuditKept.count()](Storage::Stores& stores) {
+      return stores.audit.trim(oldest, kMostAuditEntries);
+    };
+    const auto trimmed = co_await parts_.storage.run(std::move(trim));
+    if (!trimmed) parts_.log.error("the audit log is not trimmed", {{"error", trimmed.error()}});
     co_await async::sleep_for(kEvictEvery);
   }
 }

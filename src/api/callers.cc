@@ -1,11 +1,18 @@
 // Callers: keys are looked up in the database and remembered for a second; quotas are counted here.
 #include "api/callers.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "base/clock.h"
 #include "text/digest.h"
+#include "text/encodings.h"
 
 namespace retort::api {
 
@@ -17,11 +24,24 @@ namespace {
 constexpr Duration kRemembered = std::chrono::seconds(1);
 constexpr std::size_t kMostRemembered = 10'000;
 constexpr double kMinute = 60e6;
+constexpr double kHour = 3600e6;
+constexpr double kLittle = 1e6;  // of CPU time, in microseconds, that is not worth remembering
+constexpr std::uint64_t kGuesses = 120;  // a minute, where callers without a key have no bound
 constexpr std::string_view kScheme = "Bearer ";
 
-std::string address_of(const std::string& peer) {
+// An IPv4 address, or the /64 of an IPv6 one: who has one such address has all of them.
+std::string network_of(const std::string& peer) {
   const std::size_t colon = peer.rfind(':');
-  return colon == std::string::npos ? peer : peer.substr(0, colon);
+  if (colon == std::string::npos) return peer;
+  std::string host = peer.substr(0, colon);
+  if (!host.starts_with('[')) return host;
+  host = host.substr(1, host.find_first_of("]%") - 1);
+  in6_addr address{};
+  if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return host;
+  constexpr std::size_t kPrefix = 8;
+  std::string bytes(kPrefix, '\0');
+  std::memcpy(bytes.data(), &address, kPrefix);
+  return text::hex(bytes);
 }
 
 Problem unauthorized(std::string detail) {
@@ -82,9 +102,16 @@ async::Task<std::expected<Caller, Problem>> Callers::identify(const http::Reques
   std::optional<std::uint64_t> per_minute = quota->requests;
   if (head.header("authorization") != nullptr) {
     auto token = bearer_token(head);
+    // Who guesses keys keeps the database busy, and is counted for it.
+    const std::string guesser = "guesses of " + network_of(head.peer);
+    if (auto spent = is_spent(guesser)) co_return std::unexpected(*std::move(spent));
     if (!token) co_return std::unexpected(unauthorized("Authorization must be: Bearer <key>"));
     auto known = co_await look_up(*std::move(token));
-    if (!known) co_return std::unexpected(std::move(known).error());
+    if (!known) {
+      if (known.error().code == ProblemCode::unauthorized)
+        (void)take_request(guesser, quota->requests.value_or(kGuesses), quota->burst);
+      co_return std::unexpected(std::move(known).error());
+    }
     quota = &settings_->rate_key;
     caller.key_id = known->key.id;
     caller.owner = known->key.id;
@@ -92,6 +119,7 @@ async::Task<std::expected<Caller, Problem>> Callers::identify(const http::Reques
     caller.scopes = known->key.scopes;
     caller.bounds = known->bounds;
     caller.most_parallel = quota->parallel;
+    caller.cpu_time = quota->cpu_time;
     if (known->key.concurrency)
       caller.most_parallel = static_cast<std::uint64_t>(*known->key.concurrency);
     per_minute = known->key.rate_per_minute
@@ -102,14 +130,39 @@ async::Task<std::expected<Caller, Problem>> Callers::identify(const http::Reques
       co_return std::unexpected(
           unauthorized("this server wants an API key: Authorization: Bearer <key>"));
     }
-    caller.turn = "address " + address_of(head.peer);
+    caller.turn = "address " + network_of(head.peer);
     // Whoever reaches this server without a key may do all but manage it.
     caller.scopes = store::scope::kRun | store::scope::kRead;
     caller.most_parallel = quota->parallel;
+    caller.cpu_time = quota->cpu_time;
   }
   if (auto refusal = take_request(caller.turn, per_minute, quota->burst))
     co_return std::unexpected(*std::move(refusal));
   co_return caller;
+}
+
+void Callers::Bucket::fill(Duration now) {
+  requests = std::min(most, requests + rate * static_cast<double>((now - filled_at).count()));
+  filled_at = now;
+}
+
+void Callers::Spent::decay(Duration now) {
+  cpu_us *= std::exp2(-2 * static_cast<double>((now - at).count()) / kHour);
+  at = now;
+}
+
+// What a bucket says that is empty; nothing while there is something in it, or there is none.
+std::optional<Problem> Callers::is_spent(const std::string& turn) {
+  const auto found = buckets_.find(turn);
+  if (found == buckets_.end()) return std::nullopt;
+  Bucket& bucket = found->second;
+  bucket.fill(base::monotonic_now());
+  if (bucket.requests >= 1) return std::nullopt;
+  const auto wait = static_cast<std::uint64_t>((1 - bucket.requests) / bucket.rate / 1e6) + 1;
+  const auto per_minute = static_cast<std::uint64_t>(std::llround(bucket.rate * kMinute));
+  return Problem{.code = ProblemCode::rate_limited,
+                 .detail = "at most " + std::to_string(per_minute) + " requests a minute",
+                 .retry_after_s = wait};
 }
 
 std::optional<Problem> Callers::take_request(const std::string& turn,
@@ -117,31 +170,46 @@ std::optional<Problem> Callers::take_request(const std::string& turn,
                                              std::uint64_t burst) {
   if (!per_minute) return std::nullopt;
   const Duration now = base::monotonic_now();
-  const double rate = static_cast<double>(*per_minute) / kMinute;
-  const double most = static_cast<double>(std::max<std::uint64_t>(1, burst));
+  std::string name = turn;
   if (buckets_.size() >= kMostRemembered && !buckets_.contains(turn)) {
-    // A full bucket says as much as none.
-    std::erase_if(buckets_, [&](const auto& entry) {
-      const Bucket& bucket = entry.second;
-      return bucket.requests + rate * static_cast<double>((now - bucket.filled_at).count()) >= most;
-    });
+    // A full bucket says as much as none. When there are none, newcomers share one.
+    for (auto& entry : buckets_) entry.second.fill(now);
+    std::erase_if(buckets_,
+                  [](const auto& entry) { return entry.second.requests >= entry.second.most; });
+    if (buckets_.size() >= kMostRemembered) name = "newcomers";
   }
-  const auto [found, is_new] = buckets_.try_emplace(turn, Bucket{most, now});
-  Bucket& bucket = found->second;
-  bucket.requests = std::min(
-      most, bucket.requests + rate * static_cast<double>((now - bucket.filled_at).count()));
-  bucket.filled_at = now;
-  if (bucket.requests >= 1) {
-    bucket.requests -= 1;
-    return std::nullopt;
+  const double most = static_cast<double>(std::max<std::uint64_t>(1, burst));
+  Bucket& bucket =
+      buckets_.try_emplace(name, Bucket{.requests = most, .filled_at = now}).first->second;
+  bucket.most = most;
+  bucket.rate = static_cast<double>(*per_minute) / kMinute;
+  if (auto spent = is_spent(name)) return spent;
+  bucket.requests -= 1;
+  return std::nullopt;
+}
+
+void Callers::charge(const std::string& turn, Duration cpu_time) {
+  const Duration now = base::monotonic_now();
+  if (spent_.size() >= kMostRemembered) {
+    for (auto& entry : spent_) entry.second.decay(now);
+    std::erase_if(spent_, [](const auto& entry) { return entry.second.cpu_us < kLittle; });
   }
-  const auto wait = static_cast<std::uint64_t>((1 - bucket.requests) / rate / 1e6) + 1;
-  return Problem{.code = ProblemCode::rate_limited,
-                 .detail = "at most " + std::to_string(*per_minute) + " requests a minute",
-                 .retry_after_s = wait};
+  Spent& spent = spent_.try_emplace(turn, Spent{.at = now}).first->second;
+  spent.decay(now);
+  spent.cpu_us += static_cast<double>(cpu_time.count());
 }
 
 std::expected<Callers::JobPass, Problem> Callers::enter_job(const Caller& caller) {
+  if (const auto found = spent_.find(caller.turn); caller.cpu_time && found != spent_.end()) {
+    found->second.decay(base::monotonic_now());
+    if (found->second.cpu_us >= static_cast<double>(caller.cpu_time->count())) {
+      return std::unexpected(Problem{.code = ProblemCode::rate_limited,
+                                     .detail = "your jobs have used " +
+                                               base::to_text(*caller.cpu_time) +
+                                               " of CPU time, which is what they may in an hour",
+                                     .retry_after_s = 60});
+    }
+  }
   auto& count = jobs_[caller.turn];
   if (!count) count = std::make_shared<std::uint64_t>(0);
   if (caller.most_parallel && *count >= *caller.most_parallel) {

@@ -24,6 +24,7 @@ struct Caller {
   std::uint32_t scopes = 0;
   KeyBounds bounds;
   std::optional<std::uint64_t> most_parallel;  // jobs queued and running
+  std::optional<base::Duration> cpu_time;      // an hour, of all its jobs
 
   [[nodiscard]] bool may(std::uint32_t scope) const { return (scopes & scope) != 0; }
 };
@@ -54,8 +55,10 @@ class Callers {
 
   // By the header `Authorization: Bearer …` alone (RFC 6750). unauthorized, rate_limited.
   async::Task<std::expected<Caller, Problem>> identify(const http::RequestHead& head);
-  // too_many_jobs.
+  // too_many_jobs; rate_limited when its CPU time is spent.
   std::expected<JobPass, Problem> enter_job(const Caller& caller);
+  // What a job of the one whose `turn` it was has used.
+  void charge(const std::string& turn, base::Duration cpu_time);
   // A key was revoked or made: what is remembered of keys is asked for again.
   void forget_keys() { keys_.clear(); }
 
@@ -63,7 +66,18 @@ class Callers {
   // A bucket of requests that fills with time.
   struct Bucket {
     double requests = 0;
+    double most = 1;
+    double rate = 0;  // a microsecond
     base::Duration filled_at{};
+
+    void fill(base::Duration now);
+  };
+  // CPU time that decays: what was used an hour ago at a steady rate counts no more.
+  struct Spent {
+    double cpu_us = 0;
+    base::Duration at{};
+
+    void decay(base::Duration now);
   };
   struct KnownKey {
     store::Key key;
@@ -72,6 +86,7 @@ class Callers {
   };
 
   async::Task<std::expected<KnownKey, Problem>> look_up(std::string token);
+  std::optional<Problem> is_spent(const std::string& turn);
   std::optional<Problem> take_request(const std::string& turn,
                                       std::optional<std::uint64_t> per_minute,
                                       std::uint64_t burst);
@@ -80,6 +95,7 @@ class Callers {
   const Settings* settings_;
   std::map<std::string, KnownKey> keys_;  // by the token's SHA-256
   std::map<std::string, Bucket> buckets_;
+  std::map<std::string, Spent> spent_;
   std::map<std::string, std::shared_ptr<std::uint64_t>> jobs_;
 };
 

@@ -53,7 +53,29 @@ Problem problem_of(const Error& error) {
   }
 }
 
+// One of them while it exists.
+class Counted {
+ public:
+  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  std::size_t& count_;
+};
+
 }  // namespace
+
+base::Duration cpu_time_of(const JobResult& result) {
+  std::uint64_t sum = 0;
+  for (const job::StageResult& stage : result.stages)
+    sum += stage.is_cached ? 0 : stage.facts.cpu_us;
+  for (const job::TestResult& test : result.tests) {
+    for (const auto* stage : {&test.run, &test.judge}) sum += *stage ? (*stage)->facts.cpu_us : 0;
+  }
+  return Duration(static_cast<Duration::rep>(sum));
+}
 
 // What outlives whoever waits for it.
 struct Engine::Work {
@@ -88,7 +110,7 @@ async::Task<std::expected<JobResult, Problem>> Engine::run(Order order,
                   .memory = job::memory_of(work->order.submission),
                   .bytes = work->order.bytes,
                   .most_at_once = work->order.most_at_once};
-  ++jobs_;
+  const Counted counted(jobs_);
   auto seated = co_await await_seat(work, cancel);
   std::expected<JobResult, Problem> result = cancelled_result();
   if (!seated) {
@@ -98,7 +120,6 @@ async::Task<std::expected<JobResult, Problem>> Engine::run(Order order,
   }
   cancel->on_cancel(nullptr);
   work->seat.reset();
-  --jobs_;
   if (result) {
     result->queued = work->queued;
     count(*result, work->order.runtime);

@@ -105,7 +105,8 @@ Task<> Service::create_job(Call& call) {
   job.request_digest = text::sha256_hex(*body);
   job.webhook_url = request->webhook;
   store::Inserted accepted;
-  if (auto refusal = intake_->check_room(job.owner, settings_->async.most_stored)) {
+  if (auto refusal = intake_->check_room(
+          job.owner, settings_->async, settings_->requires_keys() || !job.owner.empty())) {
     // Who asks again for what is stored already needs no room.
     auto find = [owner = job.owner, key = *key, digest = job.request_digest](
                     Storage::Stores& stores) -> Result<std::optional<std::string>> {

@@ -17,7 +17,14 @@ constexpr std::size_t kMostAtOnce = 256;
 }  // namespace
 
 std::optional<Problem> JobIntake::check_room(const std::string& owner,
-                                             std::uint64_t most_stored) const {
+                                             const Settings::Async& bounds,
+                                             bool is_shared) const {
+  const std::uint64_t most_stored = bounds.most_stored;
+  if (bytes_ >= bounds.bytes.bytes()) {
+    return Problem{.code = ProblemCode::storage_full,
+                   .detail = "this server keeps " + base::to_text(bounds.bytes) +
+                             " of jobs and results, and has as much; they are forgotten in time"};
+  }
   if (stored_ >= most_stored) {
     return Problem{.code = ProblemCode::storage_full,
                    .detail = "this server keeps " + std::to_string(most_stored) +
@@ -25,15 +32,17 @@ std::optional<Problem> JobIntake::check_room(const std::string& owner,
   }
   const auto found = stored_of_.find(owner);
   const std::uint64_t own = found == stored_of_.end() ? 0 : found->second;
-  if (owner.empty() || own < (most_stored + 1) / 2) return std::nullopt;
-  return Problem{.code = ProblemCode::too_many_jobs,
-                 .detail = "this key has " + std::to_string(own) +
-                           " jobs and results stored, and may have no more; delete some",
-                 .retry_after_s = 60};
+  if (!is_shared || own < (most_stored + 1) / 2) return std::nullopt;
+  return Problem{
+      .code = ProblemCode::too_many_jobs,
+      .detail = std::string(owner.empty() ? "callers without a key have " : "this key has ") +
+                std::to_string(own) + " jobs and results stored, and may have no more; delete some",
+      .retry_after_s = 60};
 }
 
 async::Task<Result<Inserted>> JobIntake::insert(store::NewJob job) {
   const std::string owner = job.owner;
+  bytes_ += job.request.size();
   auto waiting = std::make_shared<Waiting>(executor_, std::move(job));
   // Counted from here on, so that those who come together do not all find the last place.
   ++stored_;
@@ -78,6 +87,10 @@ async::Task<base::Status> JobIntake::refresh() {
   auto work = [](Storage::Stores& stores) { return stores.jobs.count_by_owner(); };
   auto counts = co_await storage_.run(std::move(work));
   if (!counts) co_return std::move(counts).error();
+  auto weigh = [](Storage::Stores& stores) { return stores.jobs.usage(); };
+  const auto usage = co_await storage_.run(std::move(weigh));
+  if (!usage) co_return usage.error();
+  bytes_ = static_cast<std::uint64_t>(usage->bytes);
   stored_of_ = *std::move(counts);
   // Those that were on their way meanwhile are not in it, and not missed for long.
   stored_ = 0;

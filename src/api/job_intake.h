@@ -26,10 +26,12 @@ class JobIntake {
   JobIntake(async::Executor executor, Storage& storage)
       : executor_(std::move(executor)), storage_(storage) {}
 
-  // storage_full, too_many_jobs: no room for one more of this owner. One key may have half of
-  // `most_stored`, so that it shuts nobody out.
+  // storage_full, too_many_jobs: no room for one more of this owner. Where there are several
+  // (`is_shared`: keys, and those without one), each may have half of `most_stored`, so that it
+  // shuts nobody out.
   [[nodiscard]] std::optional<Problem> check_room(const std::string& owner,
-                                                  std::uint64_t most_stored) const;
+                                                  const Settings::Async& bounds,
+                                                  bool is_shared) const;
   // Durable when it returns. Errors: those of store::Jobs::insert.
   async::Task<base::Result<store::Inserted>> insert(store::NewJob job);
   // One job was removed.
@@ -54,6 +56,7 @@ class JobIntake {
   bool is_writing_ = false;
   std::uint64_t stored_ = 0;
   std::map<std::string, std::uint64_t> stored_of_;  // by owner
+  std::uint64_t bytes_ = 0;                         // of requests and results
 };
 
 }  // namespace retort::api

@@ -329,7 +329,9 @@ Task<JobRunner::Next> JobRunner::attempt(std::shared_ptr<StoredJob> job,
     if (feed) feed->publish("test", json::object{{"index", index}, {"test", job::to_json(test)}});
   };
   if (job->is_put_back) co_return Next::over;
+  const std::string turn = order.owner;
   auto result = co_await service_.parts_.engine.run(std::move(order), job->cancel);
+  if (result) service_.callers_.charge(turn, cpu_time_of(*result));
   job->ahead.reset();
 
   if (job->problem) {
@@ -403,6 +405,11 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
   auto problem = co_await service_.open_blobs(request, job->owner);
   submission = std::move(request.submission);
   if (!problem) co_return true;
+  // The host's trouble is for another attempt.
+  if (problem->code == ProblemCode::internal_error) {
+    job->is_retried = true;
+    co_return false;
+  }
   job->problem = std::move(problem);
   co_return false;
 }
@@ -415,6 +422,10 @@ Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
       return stores.jobs.finish(id, *text, now);
     };
     auto finished = co_await service_.parts_.storage.run(std::move(work));
+    if (!finished && finished.error().fault == Fault::invalid) {
+      text = std::make_shared<const std::string>(outcome_of(internal_problem(), job->id));
+      continue;
+    }
     if (finished || finished.error().fault == Fault::not_found) break;
     service_.parts_.log.error("a result cannot be stored",
                               {{"job", job->id}, {"error", finished.error()}});
@@ -452,8 +463,12 @@ Task<> JobRunner::purge() {
   while (!is_shut_) {
     const auto settings = service_.settings_;
     const Duration keep = settings->async.keep_results;
-    auto work = [before = utc_now_us() - keep.count()](Storage::Stores& stores) {
-      return stores.jobs.purge(before);
+    auto work = [before = utc_now_us() - keep.count(),
+                 most = settings->async.most_stored,
+                 bytes = settings->async.bytes](Storage::Stores& stores) -> Result<std::int64_t> {
+      RETORT_CHECK(stores.jobs.purge(before));
+      return stores.jobs.purge_to(static_cast<std::int64_t>(most),
+                                  static_cast<std::int64_t>(bytes.bytes()));
     };
     auto purged = co_await service_.parts_.storage.run(std::move(work));
     if (!purged) {

@@ -28,6 +28,23 @@ async::Task<> Service::health(Call& call) {
 }
 
 async::Task<> Service::metrics(Call& call) {
+  if (!settings_->metrics.listen.empty()) {
+    const Problem problem{.code = ProblemCode::not_found,
+                          .detail = "metrics are served at an address of their own"};
+    co_return co_await call.answer(problem);
+  }
+  co_await answer_metrics(call);
+}
+
+async::Task<> Service::handle_metrics(http::Exchange& exchange) {
+  Call call{.exchange = exchange, .caller = {}, .parts = {}, .status = 0, .job = {}};
+  const bool is_read = call.head().method == "GET" || call.head().method == "HEAD";
+  if (is_read && call.head().path == "/metrics") co_return co_await answer_metrics(call);
+  const Problem problem{.code = ProblemCode::not_found, .detail = "here is /metrics and no more"};
+  co_await call.answer(problem);
+}
+
+async::Task<> Service::answer_metrics(Call& call) {
   if (!settings_->metrics.enabled) {
     const Problem problem{.code = ProblemCode::not_found, .detail = "metrics are switched off"};
     co_return co_await call.answer(problem);
@@ -35,6 +52,11 @@ async::Task<> Service::metrics(Call& call) {
   if (!settings_->metrics.is_public && settings_->requires_keys()) {
     const auto caller = co_await callers_.identify(call.head());
     if (!caller) co_return co_await call.answer(caller.error());
+    if (!caller->may(store::scope::kRead)) {
+      const Problem problem{.code = ProblemCode::forbidden,
+                            .detail = "this needs a key with the scope read"};
+      co_return co_await call.answer(problem);
+    }
   }
   http::Response response;
   response.content_type = kMetricsContentType;

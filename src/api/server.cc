@@ -4,6 +4,7 @@
 #include <csignal>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -14,6 +15,7 @@
 #include "api/metrics.h"
 #include "api/service.h"
 #include "api/service_manager.h"
+#include "api/setting_keys.h"
 #include "api/storage.h"
 #include "async/deadline.h"
 #include "async/loop_bridge.h"
@@ -33,6 +35,8 @@ namespace {
 
 // What answers have left to be sent when their jobs have ended.
 constexpr base::Duration kLastAnswers = std::chrono::seconds(5);
+// Of a body or an answer, in a second, once the first timeout has passed.
+constexpr base::ByteSize kLeastRate = base::ByteSize::of_bytes(32U << 10U);
 
 http::Options options_of(const Settings& settings, Log& log) {
   http::Options options;
@@ -42,6 +46,8 @@ http::Options options_of(const Settings& settings, Log& log) {
   options.body_idle = http.body_timeout;
   options.write_stall = http.write_timeout;
   options.keep_alive = http.idle_timeout;
+  // Bodies and answers are in memory for as long as they are on their way.
+  options.least_rate = kLeastRate;
   options.connections = http.connections;
   options.connections_per_address = http.connections_per_address;
   options.log = [&log](const std::string& line) { log.warning("http", {{"error", line}}); };
@@ -101,10 +107,11 @@ class Server {
     async::spawn(executor, obey_signals());
     async::spawn(executor, show_life());
     tell_ready();
-    async::spawn(executor, service_->tend_blobs());
+    async::spawn(executor, service_->keep_house());
     context_.run();
     // What waits for the disk is waited for, before what it works on goes.
     http_.reset();
+    metrics_http_.reset();
     if (failed_) return *std::move(failed_);
     return {};
   }
@@ -129,6 +136,16 @@ class Server {
                      return service_->handle(exchange);
                    }));
     RETORT_CHECK(parts_.sockets.empty() ? open_sockets() : adopt_sockets());
+    if (const std::string& address = parts_.settings.metrics.listen; !address.empty()) {
+      RETORT_TRY(metrics_http_,
+                 http::Server::create(
+                     context_, options_of(parts_.settings, log_), [this](http::Exchange& exchange) {
+                       return service_->handle_metrics(exchange);
+                     }));
+      RETORT_CHECK(metrics_http_->listen_tcp(address));
+      for (const std::string& bound : metrics_http_->addresses())
+        log_.info("metrics", {{"address", bound}});
+    }
     for (const std::string& address : http_->addresses())
       log_.info("listening", {{"address", address}});
     return {};
@@ -164,8 +181,9 @@ class Server {
       fail(Error{Fault::gone, "retort-keeper has died; start the server again", 0});
       co_return;
     }
-    // Jobs that were told of it have let go of it when this runs on.
-    co_await async::sleep_for(std::chrono::milliseconds(100));
+    // A job that waits for something else may turn to it yet, and is told then.
+    if (engine_->jobs() == 0) former_keepers_.clear();
+    former_keepers_.push_back(std::move(parts_.keeper));
     for (int attempt = 1;; ++attempt) {
       auto keeper = parts_.replace_keeper();
       if (keeper) {
@@ -213,7 +231,12 @@ class Server {
       log_.error("the settings stay as they were", {{"error", settings.error()}});
       return;
     }
+    // Where it listens and what it shares out were settled at the start: what follows from them,
+    // whether callers need keys above all, must not be decided by what a file says now.
+    for (const std::string& key : keep_until_restart(parts_.settings, *settings))
+      log_.warning("needs a restart", {{"key", key}});
     log_.set_level(find_level(settings->log.level).value_or(LogLevel::info));
+    parts_.settings = *settings;
     service_->use(*std::move(settings));
     log_.info("settings reloaded", {});
   }
@@ -247,6 +270,8 @@ class Server {
   std::optional<Engine> engine_;
   std::optional<Service> service_;
   std::unique_ptr<http::Server> http_;
+  std::unique_ptr<http::Server> metrics_http_;  // only for /metrics; null: there is no such address
+  std::vector<std::unique_ptr<keeper::Client>> former_keepers_;
   asio::signal_set signals_;
   std::optional<Error> failed_;
 };

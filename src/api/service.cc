@@ -155,7 +155,7 @@ std::optional<Problem> Service::check_origin(const RequestHead& head) const {
 Task<> Service::handle(Exchange& exchange) {
   const base::Duration since = base::monotonic_now();
   const RequestHead& head = exchange.head();
-  Call call{.exchange = exchange, .caller = {}, .parts = {}, .job = {}};
+  Call call{.exchange = exchange, .caller = {}, .parts = {}, .status = 0, .job = {}};
   std::string_view operation = "none";
   std::string allow;
   const Route* found = nullptr;
@@ -223,6 +223,23 @@ Task<> Service::dispatch(Call& call, const Route& route) {
 
 // ---- What handlers share. ----
 
+namespace {
+
+// Counted while it exists, in whichever way the reading ends.
+class BodyBytes {
+ public:
+  BodyBytes(std::uint64_t& sum, std::uint64_t bytes) : sum_(sum), bytes_(bytes) { sum_ += bytes_; }
+  BodyBytes(const BodyBytes&) = delete;
+  BodyBytes& operator=(const BodyBytes&) = delete;
+  ~BodyBytes() { sum_ -= bytes_; }
+
+ private:
+  std::uint64_t& sum_;
+  std::uint64_t bytes_;
+};
+
+}  // namespace
+
 Task<std::expected<std::string, Problem>> Service::read_body(Call& call) {
   const std::string* const type = call.head().header("content-type");
   const std::string_view media =
@@ -232,6 +249,15 @@ Task<std::expected<std::string, Problem>> Service::read_body(Call& call) {
                                       .detail = "Content-Type must be application/json"});
   }
   const base::ByteSize largest = settings_->http.largest_body;
+  // Who reads is not in the queue yet: what is on its way counts here.
+  const std::uint64_t expected =
+      std::min(call.head().content_length.value_or(largest.bytes()), largest.bytes());
+  if (body_bytes_ > 0 && body_bytes_ + expected > settings_->queue.bytes.bytes()) {
+    co_return std::unexpected(Problem{.code = ProblemCode::unavailable,
+                                      .detail = "too many large bodies are on their way; try again",
+                                      .retry_after_s = 1});
+  }
+  const BodyBytes counted(body_bytes_, expected);
   auto body = co_await call.exchange.read_all(largest);
   if (!body) {
     if (body.error().fault == base::Fault::exhausted) {
@@ -326,7 +352,9 @@ Task<std::expected<job::JobResult, Problem>> Service::run_job(Order order,
   if (cancels_.size() > kMany && cancels_.size() > 2 * parts_.engine.jobs())
     std::erase_if(cancels_, [](const auto& weak) { return weak.expired(); });
   cancels_.push_back(cancel);
+  const std::string turn = order.owner;
   auto result = co_await parts_.engine.run(std::move(order), cancel);
+  if (result) callers_.charge(turn, cpu_time_of(*result));
   if (!result) parts_.metrics.refused(info_of(result.error().code).name);
   co_return result;
 }

@@ -75,6 +75,9 @@ class Service {
   // For http::Server.
   async::Task<> handle(http::Exchange& exchange);
 
+  // The same for an address that serves /metrics and nothing else.
+  async::Task<> handle_metrics(http::Exchange& exchange);
+
   // From here on these hold, for requests that begin.
   void use(Settings settings);
   // No new jobs; those under way go on. Returns when the last of them has ended.
@@ -82,8 +85,8 @@ class Service {
   // Ends all jobs under way; stored ones are queued again.
   void cancel_all();
 
-  // blob_handlers.cc: forgets old blobs now and then; for ever.
-  async::Task<> tend_blobs();
+  // blob_handlers.cc: forgets old blobs and entries of the audit log now and then; for ever.
+  async::Task<> keep_house();
 
   // Of all routes, for the metrics: "run", "jobs.create".
   static std::vector<std::string> operations();
@@ -149,6 +152,7 @@ class Service {
   // operation_handlers.cc
   async::Task<> health(Call& call);
   async::Task<> metrics(Call& call);
+  async::Task<> answer_metrics(Call& call);
   async::Task<> openapi(Call& call);
 
   // ---- What handlers share. ----
@@ -184,6 +188,7 @@ class Service {
   std::unique_ptr<JobIntake> intake_;
   std::unique_ptr<WebhookDelivery> webhooks_;
   std::unique_ptr<JobRunner> runner_;
+  std::uint64_t body_bytes_ = 0;  // of bodies that are being read
   bool is_draining_ = false;
   // Bytes of blobs on their way in, and of those that came since the last eviction.
   std::shared_ptr<std::uint64_t> uploading_ = std::make_shared<std::uint64_t>(0);

@@ -125,11 +125,11 @@ std::vector<SettingKey> named_keys() {
           "environment variables that a request may set; * at a name's end stands for anything; "
           "never LD_*, GCONV_PATH, GLIBC_TUNABLES"),
 
-      key("cache", "enabled", at<&S::cache, &S::Cache::enabled>, yes,
+      key("cache", "enabled", at<&S::cache, &S::Cache::enabled>, no,
           "keep what was compiled"),
-      key("cache", "size", at<&S::cache, &S::Cache::size>, yes,
+      key("cache", "size", at<&S::cache, &S::Cache::size>, no,
           "bytes of it; what was not used for longest goes first", kStore),
-      key("cache", "age", at<&S::cache, &S::Cache::age>, yes,
+      key("cache", "age", at<&S::cache, &S::Cache::age>, no,
           "how long it is kept unused", kLong),
       key("cache", "per_key", at<&S::cache, &S::Cache::per_key>, yes,
           "a cache for each key, so that no time tells what another caller compiled"),
@@ -149,6 +149,8 @@ std::vector<SettingKey> named_keys() {
       key("async", "most_stored", at<&S::async, &S::Async::most_stored>, yes,
           "such jobs that are kept at one time, waiting ones and results",
           {.smallest = "1", .largest = "10000000"}),
+      key("async", "bytes", at<&S::async, &S::Async::bytes>, yes,
+          "bytes of their requests and results together", kStore),
 
       key("webhooks", "enabled", at<&S::webhooks, &S::Webhooks::enabled>, yes,
           "may a job name an address that its result is sent to?"),

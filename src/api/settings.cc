@@ -30,7 +30,7 @@ constexpr std::array<Largest, cell::kLimitCount> kLargest = {{
     {Limit::file_size, "1GiB", "1GiB"},
     {Limit::disk, "1GiB", "2GiB"},
     {Limit::disk_inodes, "65536", "65536"},
-    {Limit::output, "64MiB", "16MiB"},
+    {Limit::output, "16MiB", "4MiB"},
     {Limit::network, "loopback", "loopback"},
 }};
 

@@ -103,6 +103,7 @@ struct Settings {
     Duration keep_results{24LL * 3'600'000'000};
     std::uint64_t attempts = 3;
     std::uint64_t most_stored = 100'000;
+    ByteSize bytes = 4_GiB;
   } async;
 
   struct Webhooks {

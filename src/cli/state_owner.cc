@@ -23,9 +23,23 @@ namespace {
 Status make_state_folder(const std::string& path, uid_t user, gid_t group) {
   const std::string parent = path.substr(0, path.rfind('/'));
   if (!parent.empty()) RETORT_CHECK(kernel::make_directory(AT_FDCWD, parent, 0755));
-  RETORT_CHECK(kernel::make_directory(AT_FDCWD, path, 0700));
+  RETORT_TRY(const base::Fd above,
+             kernel::open_at(AT_FDCWD, parent.empty() ? "/" : parent, O_RDONLY | O_DIRECTORY));
+  struct stat upper{};
+  if (::fstat(above.get(), &upper) != 0) return base::os_error("fstat", parent);
+  // Whoever can rename what is in there could have another folder given away.
+  const bool is_open = (upper.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (upper.st_mode & S_ISVTX) == 0;
+  if (::geteuid() == 0 && (upper.st_uid != 0 || is_open)) {
+    return Error{Fault::denied,
+                 parent + " can be changed by others than root; make " + path +
+                     " yourself and give it to the server's user, or set server.state to another "
+                     "folder",
+                 0};
+  }
+  const std::string name = path.substr(path.rfind('/') + 1);
+  RETORT_CHECK(kernel::make_directory(above.get(), name, 0700));
   RETORT_TRY(const base::Fd folder,
-             kernel::open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+             kernel::open_at(above.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   struct stat info{};
   if (::fstat(folder.get(), &info) != 0) return base::os_error("fstat", path);
   if (info.st_uid == user) return {};

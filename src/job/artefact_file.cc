@@ -126,7 +126,8 @@ Result<Fd> make_artefact_file(const Fd& collected, const StageResult& stage) {
   for (off_t done = 0; done < info.st_size;) {
     const ssize_t count = ::sendfile(
         file.get(), collected.get(), &done, static_cast<std::size_t>(info.st_size - done));
-    if (count <= 0 && errno != EINTR) return base::os_error("sendfile", "artefacts");
+    if (count < 0 && errno != EINTR) return base::os_error("sendfile", "artefacts");
+    if (count == 0) return Error{Fault::internal, "artefacts became shorter", 0};
   }
   const text::json::object record = {
       {"format", kFormat},

@@ -113,7 +113,8 @@ struct Scheduler::Shared {
       if (fits(first.demand)) {
         for (const auto& passed : order) {
           if (passed == owner) break;
-          ++passed->second.queue.front().overtaken;
+          Waiting& next = passed->second.queue.front();
+          if (may_have_more(passed->second, next.demand)) ++next.overtaken;
         }
         return owner;
       }
@@ -245,6 +246,12 @@ Result<Scheduler::Admission> Scheduler::join(Demand demand, OnSeat on_seat, OnMo
                      base::to_text(ByteSize::of_bytes(shared.waiting_bytes)) + " already",
                  0};
   }
+  // A quarter of the queue is for others than whoever has filled the rest.
+  const auto own = shared.owners.find(demand.owner);
+  const std::size_t own_places = own == shared.owners.end() ? 0 : own->second.queue.size();
+  const std::size_t length = shared.capacity.queue_length;
+  if (!is_free && own_places >= length - length / 4)
+    return Error{Fault::exhausted, "you have " + std::to_string(own_places) + " jobs waiting", 0};
   const std::uint64_t number = ++shared.last_number;
   ++shared.waiting;
   if (on_moved) ++shared.watched;

@@ -29,6 +29,7 @@ using base::Status;
 namespace {
 
 constexpr int kKeeperSocket = 3;
+constexpr int kPatienceMilliseconds = 5000;
 
 Result<std::string> keeper_path() {
   RETORT_TRY(std::string path, kernel::program_folder());
@@ -143,9 +144,13 @@ Status Client::greet(int interrupt) {
       pollfd{.fd = socket_.get(), .events = POLLIN, .revents = 0},
       pollfd{.fd = interrupt, .events = POLLIN, .revents = 0},  // poll(2) passes over -1
   };
-  while (::poll(either.data(), either.size(), -1) < 0) {
+  // Ours waits for its turn as long as that takes; of a stranger's nothing is known.
+  const int patience = keeper_.pidfd.is_open() ? -1 : kPatienceMilliseconds;
+  int ready = 0;
+  while ((ready = ::poll(either.data(), either.size(), patience)) < 0) {
     if (errno != EINTR) return os_error("poll", "for retort-keeper");
   }
+  if (ready == 0) return Error{Fault::gone, "the keeper's socket accepts, and says nothing", 0};
   if (either.at(1).revents != 0) {
     call_off();
     return Error{Fault::gone, "interrupted before retort-keeper served", 0};

@@ -32,7 +32,6 @@ Fault fault_of(sqlite3* database, int code) {
   switch (code & 0xFF) {
     case SQLITE_FULL:
     case SQLITE_NOMEM:
-    case SQLITE_TOOBIG:
       return Fault::exhausted;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -46,6 +45,8 @@ Fault fault_of(sqlite3* database, int code) {
       const int number = ::sqlite3_system_errno(database);
       return number == ENOSPC || number == EDQUOT ? Fault::exhausted : Fault::internal;
     }
+    case SQLITE_TOOBIG:
+      return Fault::invalid;
     default:
       return Fault::internal;
   }

@@ -186,9 +186,27 @@ Result<json::value> parse_json(std::string_view text) {
   }
 }
 
+namespace {
+
+// Six bytes for a control character: more than base64 takes, where there are many.
+bool grows_much(std::string_view bytes) {
+  constexpr std::size_t kEscaped = 5;  // bytes more than one
+  std::size_t more = 0;
+  for (const char c : bytes) {
+    if (c == '"' || c == '\\' || c == '\n' || c == '\t' || c == '\r') {
+      ++more;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      more += kEscaped;
+    }
+  }
+  return more > bytes.size() + 64;
+}
+
+}  // namespace
+
 void put_bytes(json::object& object, std::string_view key, std::string_view bytes) {
   const json::string_view name(key.data(), key.size());
-  if (base::is_utf8(bytes)) {
+  if (base::is_utf8(bytes) && !grows_much(bytes)) {
     object[name] = json::string_view(bytes.data(), bytes.size());
     return;
   }

@@ -21,7 +21,8 @@ constexpr std::size_t kDeepestJson = 32;
 // duplicate key 'a'".
 base::Result<json::value> parse_json(std::string_view text);
 
-// Stores bytes that a program wrote: as text when they are well-formed UTF-8, else as base64 with
+// Stores bytes that a program wrote: as text when they are well-formed UTF-8 and JSON's escapes do
+// not double them, else as base64 with
 // "<key>_encoding": "base64" beside it.
 void put_bytes(json::object& object, std::string_view key, std::string_view bytes);
 

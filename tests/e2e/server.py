@@ -157,6 +157,8 @@ def server(listen="127.0.0.1:0", retort=None, launch=(), options=None, **setting
         # rate_anonymous.requests is rate.anonymous.requests
         named[f"{table}.{key}"] = str(value).lower() if isinstance(value, bool) else value
     one = Server(folder, named, listen, retort, launch, options)
+    if named.get("server.require_keys") == "true" and "server.state" not in named:
+        make_key(one.state)  # without any it would not start
     try:
         yield one.start()
         if one.process.poll() is None:

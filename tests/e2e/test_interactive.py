@@ -14,7 +14,7 @@ import pytest
 from live import Deaf, job, open_live
 from server import server
 
-MANY = {"rate_anonymous.requests": 100000, "rate_anonymous.burst": 10000}
+MANY = {"limits_run.largest.output": "64MiB", "rate_anonymous.requests": 100000, "rate_anonymous.burst": 10000}
 MIB = 1 << 20
 ECHO = "import sys\nfor line in sys.stdin:\n    sys.stdout.write('echo ' + line)\n    sys.stdout.flush()\n"
 SLEEP = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"

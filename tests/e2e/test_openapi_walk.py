@@ -61,7 +61,7 @@ class Walk:
                 self.check(schema, answer.json)
             elif media == "application/x-ndjson":
                 for line in answer.text.splitlines():
-                    self.check(schema, json.loads(line))
+                    self.check({"$ref": "#/components/schemas/BatchLine"}, json.loads(line))
         self.called.add((method.lower(), template))
         return answer
 
