@@ -26,7 +26,7 @@ constexpr const char* kUnpacked = "files";
 // libarchive's tar, of the host's image: it knows zip and every tar, refuses paths that lead out,
 // and runs in a cell all the same.
 const runtime::StageSpec& unpacker() {
-  static const runtime::StageSpec stage = [] {
+  static const runtime::StageSpec kStage = [] {
     runtime::StageSpec spec;
     spec.command = {"/usr/bin/bsdtar",
                     "--extract",
@@ -40,7 +40,7 @@ const runtime::StageSpec& unpacker() {
                     kUnpacked};
     return spec;
   }();
-  return stage;
+  return kStage;
 }
 
 }  // namespace

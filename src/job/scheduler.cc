@@ -123,7 +123,7 @@ struct Scheduler::Shared {
     return std::nullopt;
   }
 
-  Waiting take_out(std::map<std::string, Owner>::iterator owner, Queue::iterator place) {
+  Waiting take_out(std::map<std::string, Owner>::iterator owner, const Queue::iterator& place) {
     Waiting taken = std::move(*place);
     owner->second.queue.erase(place);
     --waiting;

@@ -175,7 +175,16 @@ TEST_F(SchedulerTest, ASeatMayBeGivenBackFromTheCallbackItself) {
     places.push_back(std::move(admission->place));
   }
   seats_.clear();
-  EXPECT_EQ(seated, 100);
+  EXPECT_EQ(seated, 75);
+}
+
+TEST_F(SchedulerTest, AQuarterOfTheQueueIsForOthers) {
+  Scheduler scheduler(kOneSeat);
+  join(scheduler, "running", {.owner = "x"});
+  for (int i = 0; i < 75; ++i) join(scheduler, std::to_string(i), {.owner = "x"});
+  EXPECT_FALSE(scheduler.join({.owner = "x"}, [](Seat) {}));
+  join(scheduler, "another's", {.owner = "y"});
+  EXPECT_EQ(scheduler.figures().waiting, 76U);
 }
 
 }  // namespace

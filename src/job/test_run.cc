@@ -12,7 +12,6 @@
 namespace retort::job {
 
 using base::Error;
-using base::Fault;
 using base::Fd;
 using base::Result;
 using base::Status;
@@ -111,7 +110,7 @@ TestRun::TestRun(const Means& means,
 }
 
 Status TestRun::start() {
-  const Status begun = begin();
+  Status begun = begin();
   if (begun) return {};
   if (running_ == 0) return begun;
   // The interactor runs, and the program does not.

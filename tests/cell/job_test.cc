@@ -24,7 +24,6 @@ using cell::Outcome;
 using job::CheckKind;
 using job::JobResult;
 using job::Submission;
-using job::TestCase;
 
 // Python as it is, and a language whose compiler is cp(1).
 runtime::Manifest python() {
