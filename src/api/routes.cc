@@ -9,7 +9,7 @@ const std::vector<Service::Route>& Service::routes() {
   constexpr std::uint32_t kRun = store::scope::kRun;
   constexpr std::uint32_t kRead = store::scope::kRead;
   constexpr std::uint32_t kManage = store::scope::kManage;
-  static const std::vector<Route> table = {
+  static const std::vector<Route> kTable = {
       {"POST", "/v1/run", "run", kRun, &Service::run},
       {"POST", "/v1/jobs", "jobs.create", kRun, &Service::create_job},
       {"GET", "/v1/jobs", "jobs.list", kRead, &Service::list_jobs},
@@ -32,7 +32,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"GET", "/metrics", "metrics", 0, &Service::metrics},
       {"GET", "/openapi.json", "openapi", 0, &Service::openapi},
   };
-  return table;
+  return kTable;
 }
 
 std::vector<std::string> Service::operations() {

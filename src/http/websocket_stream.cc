@@ -236,7 +236,7 @@ Task<Result<OpenedWebSocket>> open_websocket(Socket socket,
                                              WebSocketLimits limits,
                                              std::string subprotocol) {
   auto core = std::make_shared<Core>(std::move(socket), limits);
-  websocket::stream_base::timeout timeout;
+  websocket::stream_base::timeout timeout{};
   timeout.handshake_timeout = kClosing;  // of closing handshakes too
   timeout.idle_timeout = limits.idle;
   timeout.keep_alive_pings = true;
