@@ -128,9 +128,7 @@ Task<> Service::run_batch(Call& call) {
     co_return co_await call.answer(problem);
   }
   if (is_draining_) {
-    const Problem problem{.code = ProblemCode::draining,
-                          .detail = "this server is about to stop; try again",
-                          .retry_after_s = 1};
+    const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
   }
   // Who has as many jobs as may be cannot begin with another.

@@ -92,9 +92,7 @@ Task<> Service::create_job(Call& call) {
   auto request = parse_job(*json, call.caller, JobForm::stored);
   if (!request) co_return co_await call.answer(request.error());
   if (is_draining_) {
-    const Problem problem{.code = ProblemCode::draining,
-                          .detail = "this server is about to stop; try again",
-                          .retry_after_s = 1};
+    const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
   }
 

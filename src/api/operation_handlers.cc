@@ -9,9 +9,7 @@ using text::json::object;
 async::Task<> Service::health(Call& call) {
   if (is_draining_) {
     // Those who send requests here are to send them elsewhere.
-    const Problem problem{.code = ProblemCode::draining,
-                          .detail = "this server is about to stop",
-                          .retry_after_s = 1};
+    const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
   }
   const auto figures = parts_.engine.figures();
@@ -52,9 +50,9 @@ async::Task<> Service::answer_metrics(Call& call) {
   if (!settings_->metrics.is_public && settings_->requires_keys()) {
     const auto caller = co_await callers_.identify(call.head());
     if (!caller) co_return co_await call.answer(caller.error());
-    if (!caller->may(store::scope::kRead)) {
+    if (!caller->may(store::scope::kManage)) {
       const Problem problem{.code = ProblemCode::forbidden,
-                            .detail = "this needs a key with the scope read"};
+                            .detail = "this needs a key with the scope manage"};
       co_return co_await call.answer(problem);
     }
   }

@@ -135,12 +135,14 @@ constexpr std::array kInfos = {
                 .status = 503,
                 .title = "Programs cannot be run right now",
                 .meaning = "the keeper is being started again; try again"},
-    ProblemInfo{.code = storage_full,
-                .name = "storage_full",
-                .status = 507,
-                .title = "The storage is full",
-                .meaning = "the disk, or what `blobs.size` and `async.most_stored` allow, is "
-                           "full"},
+    ProblemInfo{
+        .code = storage_full,
+        .name = "storage_full",
+        .status = 507,
+        .title = "The storage is full",
+        .meaning =
+            "the disk, or what `blobs.size`, `async.bytes` and `async.most_stored` allow, is "
+            "full"},
     ProblemInfo{.code = bad_request,
                 .name = "bad_request",
                 .status = 400,
@@ -278,6 +280,12 @@ Problem problem_of(Faults faults) {
 Problem problem_of_json(const base::Error& error) {
   if (error.fault != base::Fault::invalid) return internal_problem();
   return {.code = invalid_json, .detail = error.what};
+}
+
+Problem draining_problem() {
+  return {.code = ProblemCode::draining,
+          .detail = "this server is about to stop; try again",
+          .retry_after_s = 1};
 }
 
 Problem internal_problem() {

@@ -88,6 +88,9 @@ Problem problem_of(Faults faults);
 // Of a body that is no JSON (text::parse_json): invalid_json, or internal_error.
 Problem problem_of_json(const base::Error& error);
 
+// To those who come when the server is about to stop.
+Problem draining_problem();
+
 // What a client is told of a failure that is ours: nothing of it but that it is in the log.
 Problem internal_problem();
 

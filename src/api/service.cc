@@ -344,9 +344,7 @@ Task<std::expected<job::JobResult, Problem>> Service::run_job(Order order,
                                                               std::shared_ptr<Cancel> cancel) {
   const auto pass = jobs_.enter();
   if (is_draining_ || !pass) {
-    co_return std::unexpected(Problem{.code = ProblemCode::draining,
-                                      .detail = "this server is about to stop; try again",
-                                      .retry_after_s = 1});
+    co_return std::unexpected(draining_problem());
   }
   constexpr std::size_t kMany = 64;
   if (cancels_.size() > kMany && cancels_.size() > 2 * parts_.engine.jobs())

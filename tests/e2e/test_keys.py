@@ -159,3 +159,10 @@ def test_a_server_that_nobody_could_call_does_not_start():
         one.start()
         assert one.post("/v1/run", HELLO).status == 401
         assert one.post("/v1/run", HELLO, key=token).status == 200
+
+
+def test_figures_of_all_callers_are_for_those_who_manage():
+    with server(server_require_keys=True) as one:
+        keys = {scope: make_key(one, scope, "--scope", scope) for scope in ("run", "read", "manage")}
+        assert one.get("/metrics").status == 401
+        assert {scope: one.get("/metrics", key=key).status for scope, key in keys.items()} == {"run": 403, "read": 403, "manage": 200}
