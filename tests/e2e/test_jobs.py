@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness import is_available, need, peak_memory, until
+from harness import FULL, is_available, need, peak_memory, until
 from jobs import LONG_LIMITS, accept, job, make_key, outcomes, result, revoke_key, serve, sleeper, state
 
 
@@ -328,6 +328,7 @@ def test_p10_anothers_job_is_as_unknown_as_none(keyed):
 
 
 def test_s01_each_accepted_job_has_exactly_one_result_however_often_the_server_is_killed():
+    jobs, kills = (200, 10) if FULL else (60, 3)
     chance = random.Random(1)
     with serve(async_attempts=10) as running:
         accepted, lock = {}, threading.Lock()
@@ -349,13 +350,13 @@ def test_s01_each_accepted_job_has_exactly_one_result_however_often_the_server_i
             raise AssertionError(f"job {number} was not accepted")
 
         with ThreadPoolExecutor(4) as pool:
-            sent = [pool.submit(send, number) for number in range(60)]
-            for _ in range(3):
+            sent = [pool.submit(send, number) for number in range(jobs)]
+            for _ in range(kills):
                 time.sleep(chance.uniform(0.2, 1.2))
                 running.restart()
             for future in sent:
                 future.result()
-        assert len(set(accepted.values())) == 60
+        assert len(set(accepted.values())) == jobs
         for number, name in accepted.items():
             done = result(running, name)
             assert done["result"]["status"] == "ok", done
