@@ -64,7 +64,7 @@ TEST(Hostile, ARequestThatCouldBeUnderstoodInTwoWaysIsRefusedAndEndsTheConnectio
   expect_refused(
       server, "GET http://evil/ HTTP/1.1\r\nHost: h\r\n\r\n" + smuggled, "400", "bad_request");
   expect_refused(server,
-                 std::string("GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", 29) + smuggled,
+                 std::string("GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", 28) + smuggled,
                  "400",
                  "bad_request");
   expect_refused(server, "GET /\x01 HTTP/1.1\r\nHost: h\r\n\r\n" + smuggled, "400", "bad_request");

@@ -1,4 +1,5 @@
 // Server: answers, connections and their ends, from raw sockets.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,7 +296,7 @@ TEST(Server, NamesItsPeerAndRefusesMalformedAddresses) {
          {"", "8080", "127.0.0.1", "localhost:1", "127.0.0.1:65536", "[::1:80", "::1:80x"})
       EXPECT_FALSE(asked.listen_tcp(address)) << address;
     EXPECT_TRUE(asked.listen_tcp(":0"));
-    EXPECT_FALSE(asked.adopt(base::Fd(::dup(0))));
+    EXPECT_FALSE(asked.adopt(base::Fd(::fcntl(0, F_DUPFD_CLOEXEC, 0))));
   });
 }
 
