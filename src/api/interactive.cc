@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
-#include <cstring>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -13,10 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include "api/object_reader.h"
 #include "async/deadline.h"
 #include "base/bytes.h"
-#include "cell/signals.h"
 #include "kernel/files.h"
 #include "text/encodings.h"
 
@@ -38,7 +34,8 @@ constexpr std::size_t kChunk = std::size_t{64} << 10U;
 // on top.
 constexpr std::size_t kMostOutput = std::size_t{256} << 10U;
 constexpr std::size_t kMostInput = std::size_t{256} << 10U;
-constexpr std::size_t kLargestInput = std::size_t{1} << 20U;
+// Of stdin, for who does not send more: so much can be on its way at one time.
+constexpr std::size_t kWindow = std::size_t{1} << 20U;
 // A character that was begun is waited for; who writes bytes and waits for an answer gets one.
 constexpr auto kCharacterTime = std::chrono::milliseconds(20);
 constexpr auto kLookForPeer = std::chrono::milliseconds(500);
@@ -54,20 +51,6 @@ std::uint16_t close_code(const Problem& problem) {
 
 Task<> until_readable(asio::posix::stream_descriptor& pipe) {
   (void)co_await pipe.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
-}
-
-int signal_number(std::string_view name) {
-  for (const int number : cell::kSendableSignals) {
-    if (name == std::string("SIG") + ::sigabbrev_np(number)) return number;
-  }
-  return 0;
-}
-
-// The first of them; empty: there is none.
-std::string first_of(const Faults& faults) {
-  if (faults.empty()) return {};
-  const FieldFault& fault = faults.list().front();
-  return fault.pointer.empty() ? fault.detail : fault.pointer + ": " + fault.detail;
 }
 
 }  // namespace
@@ -162,29 +145,31 @@ Status Interactive::attach(job::StageStreams& streams) {
   program_stdin_ = std::move(input.read_end);
   streams.stdin_source = program_stdin_.get();
   streams.stdin_ended = [self] { self->end_input(); };
-  RETORT_TRY(kernel::Pipe output, kernel::make_pipe());
-  RETORT_CHECK(join(stdout_, std::move(output.read_end)));
-  program_stdout_ = std::move(output.write_end);
-  streams.stdout_sink = program_stdout_.get();
-  streams.stdout_ended = [self] { self->program_stdout_.reset(); };
   streams.terminal = terminal_;
-  if (!terminal_) {
-    RETORT_TRY(kernel::Pipe errors, kernel::make_pipe());
-    RETORT_CHECK(join(stderr_, std::move(errors.read_end)));
-    program_stderr_ = std::move(errors.write_end);
-    streams.stderr_sink = program_stderr_.get();
-    streams.stderr_ended = [self] { self->program_stderr_.reset(); };
-  }
+  const auto join_output = [&](Stream stream, int& sink, std::function<void()>& ended) -> Status {
+    Output& of_program = output(stream);
+    RETORT_TRY(kernel::Pipe pipe, kernel::make_pipe());
+    RETORT_CHECK(join(of_program.pipe, std::move(pipe.read_end)));
+    of_program.program = std::move(pipe.write_end);
+    sink = of_program.program.get();
+    ended = [self, stream] { self->output(stream).program.reset(); };
+    return {};
+  };
+  if (!is_captured_)
+    RETORT_CHECK(join_output(Stream::out, streams.stdout_sink, streams.stdout_ended));
+  if (!is_captured_ && !terminal_)
+    RETORT_CHECK(join_output(Stream::err, streams.stderr_sink, streams.stderr_ended));
   streams.started = [self] {
     const json::object message = {{"type", "started"}};
     self->send(message);
+    self->send_window(kWindow);
   };
   // What comes from here on is bounded, and its place is wanted.
   streams.over = [self] { self->release_output(); };
 
   if (auto pass = tasks_.enter()) async::spawn(executor_, feed_input(*std::move(pass), self));
   for (const Stream stream : {Stream::out, Stream::err}) {
-    if (stream == Stream::err && terminal_) continue;
+    if (!output(stream).pipe) continue;
     if (auto pass = outputs_.enter())
       async::spawn(executor_, take_output(stream, *std::move(pass), self));
   }
@@ -200,6 +185,7 @@ void Interactive::end_input() {
   program_stdin_.reset();
   is_input_refused_ = true;
   input_.clear();
+  input_bytes_ = 0;
   to_feed_.set();
   input_room_.set();
 }
@@ -207,8 +193,7 @@ void Interactive::end_input() {
 Task<> Interactive::close(std::optional<json::object> result, Duration stall) {
   // Of a job that did not take place nobody else closes them.
   end_input();
-  program_stdout_.reset();
-  program_stderr_.reset();
+  for (Output& of_program : outputs_of_program_) of_program.program.reset();
   release_output();
   co_await outputs_.close();
   is_closing_ = true;
@@ -239,9 +224,13 @@ Task<> Interactive::close(std::optional<json::object> result, Duration stall) {
 // ---- To the client. ----
 
 void Interactive::send(const json::object& message) {
+  send(http::WebSocket::Message{.binary = false, .bytes = text::compact(message)});
+}
+
+void Interactive::send(http::WebSocket::Message message) {
   if (is_left_ || is_last_sent_) return;
-  outgoing_.push_back(text::compact(message));
-  outgoing_bytes_ += outgoing_.back().size();
+  outgoing_bytes_ += message.bytes.size();
+  outgoing_.push_back(std::move(message));
   to_write_.set();
 }
 
@@ -258,6 +247,10 @@ void Interactive::send_ready() {
 
 void Interactive::send_output(Stream stream, std::string_view bytes) {
   if (bytes.empty()) return;
+  if (is_binary_) {
+    const char number = stream == Stream::out ? 1 : 2;
+    return send(http::WebSocket::Message{.binary = true, .bytes = number + std::string(bytes)});
+  }
   json::object message = {{"type", stream == Stream::out ? "stdout" : "stderr"}};
   if (base::is_utf8(bytes)) {
     message["data"] = bytes;
@@ -268,9 +261,15 @@ void Interactive::send_output(Stream stream, std::string_view bytes) {
   send(message);
 }
 
+// Of stdin, to a client that wants to know.
+void Interactive::send_window(std::size_t bytes) {
+  if (!is_windowed_) return;
+  const json::object message = {{"type", "window"}, {"stream", "stdin"}, {"bytes", bytes}};
+  send(message);
+}
+
 Task<> Interactive::write_messages(Gate::Pass /*pass*/, std::shared_ptr<Interactive> /*self*/) {
   while (!is_left_) {
-    std::string text;
     if (ahead_ && outgoing_.empty()) {
       const json::object message = {{"type", "queued"}, {"ahead", *ahead_}};
       ahead_.reset();
@@ -282,10 +281,10 @@ Task<> Interactive::write_messages(Gate::Pass /*pass*/, std::shared_ptr<Interact
       co_await to_write_.wait();
       continue;
     }
-    text = std::move(outgoing_.front());
+    http::WebSocket::Message message = std::move(outgoing_.front());
     outgoing_.pop_front();
-    const std::size_t size = text.size();
-    const auto written = co_await socket_->write(false, std::move(text));
+    const std::size_t size = message.bytes.size();
+    const auto written = co_await socket_->write(message.binary, std::move(message.bytes));
     outgoing_bytes_ -= size;
     if (outgoing_bytes_ <= kMostOutput) output_room_.set();
     if (!written) leave();
@@ -293,8 +292,13 @@ Task<> Interactive::write_messages(Gate::Pass /*pass*/, std::shared_ptr<Interact
   written_.set();
 }
 
-Task<> Interactive::wait_for_room_in_output() {
-  while (is_held_back_ && !is_left_ && outgoing_bytes_ > kMostOutput) {
+bool Interactive::has_room(Stream stream) {
+  if (!is_held_back_ || is_left_ || output(stream).is_refused) return true;
+  return outgoing_bytes_ <= kMostOutput && (!is_windowed_ || output(stream).window > 0);
+}
+
+Task<> Interactive::wait_for_room_in_output(Stream stream) {
+  while (!has_room(stream)) {
     output_room_.reset();
     co_await output_room_.wait();
   }
@@ -303,9 +307,11 @@ Task<> Interactive::wait_for_room_in_output() {
 Task<> Interactive::take_output(Stream stream,
                                 Gate::Pass /*pass*/,
                                 std::shared_ptr<Interactive> /*self*/) {
-  Descriptor& pipe = stream == Stream::out ? *stdout_ : *stderr_;
+  Output& of_program = output(stream);
+  Descriptor& pipe = *of_program.pipe;
   std::string bytes;  // read and not yet sent: the beginning of a character
   while (!is_left_) {
+    co_await wait_for_room_in_output(stream);
     auto ready = until_readable(pipe);
     if (bytes.empty()) {
       co_await std::move(ready);
@@ -317,19 +323,22 @@ Task<> Interactive::take_output(Stream stream,
         continue;
       }
     }
+    if (of_program.is_refused) break;
+    const bool is_bounded = is_windowed_ && is_held_back_;
+    const auto most = is_bounded ? std::min<std::size_t>(kChunk, of_program.window) : kChunk;
     const std::size_t begun = bytes.size();
-    bytes.resize(begun + kChunk);
-    const ssize_t count = ::read(pipe.native_handle(), bytes.data() + begun, kChunk);
+    bytes.resize(begun + most);
+    const ssize_t count = ::read(pipe.native_handle(), bytes.data() + begun, most);
     const bool is_again = count < 0 && (errno == EAGAIN || errno == EINTR);
     bytes.resize(begun + (count > 0 ? static_cast<std::size_t>(count) : 0));
     if (is_again) continue;
     if (count <= 0) break;
-    const std::size_t whole = bytes.size() - unfinished_character(bytes);
+    of_program.window -= std::min(of_program.window, static_cast<std::uint64_t>(count));
+    const std::size_t whole = bytes.size() - (is_binary_ ? 0 : unfinished_character(bytes));
     send_output(stream, std::string_view(bytes).substr(0, whole));
     bytes.erase(0, whole);
-    co_await wait_for_room_in_output();
   }
-  send_output(stream, bytes);
+  if (!of_program.is_refused) send_output(stream, bytes);
   // Whoever writes on sees that nobody reads.
   pipe.close();
 }
@@ -353,8 +362,12 @@ Task<> Interactive::read_messages(Gate::Pass /*pass*/, std::shared_ptr<Interacti
   leave();
 }
 
+std::size_t Interactive::most_input() const {
+  return is_windowed_ ? kWindow : kMostInput;
+}
+
 Task<> Interactive::wait_for_room_in_input() {
-  while (input_.size() > kMostInput && !is_left_ && !problem_ && !is_closing_) {
+  while (input_bytes_ > most_input() && !is_left_ && !problem_ && !is_closing_) {
     input_room_.reset();
     auto room = input_room_.wait();
     (void)co_await async::within(kLookForPeer, std::move(room));
@@ -363,7 +376,6 @@ Task<> Interactive::wait_for_room_in_input() {
 }
 
 Task<> Interactive::feed_input(Gate::Pass /*pass*/, std::shared_ptr<Interactive> /*self*/) {
-  std::string bytes;
   while (!is_left_ && !is_input_refused_) {
     if (input_.empty()) {
       if (is_input_ended_) break;
@@ -371,141 +383,22 @@ Task<> Interactive::feed_input(Gate::Pass /*pass*/, std::shared_ptr<Interactive>
       co_await to_feed_.wait();
       continue;
     }
-    bytes = input_.substr(0, kChunk);
+    const std::string bytes = std::move(input_.front());
+    input_.pop_front();
     const asio::const_buffer from(bytes.data(), bytes.size());
     const auto written = co_await asio::async_write(*stdin_, from, kAwait);
     if (std::get<0>(written)) is_input_refused_ = true;
     // It may have been dropped meanwhile.
-    input_.erase(0, bytes.size());
-    if (is_input_refused_) input_.clear();
-    if (input_.size() <= kMostInput) input_room_.set();
+    if (is_input_refused_) {
+      input_.clear();
+      input_bytes_ = 0;
+    } else {
+      input_bytes_ -= bytes.size();
+      send_window(bytes.size());
+    }
+    if (input_bytes_ <= most_input()) input_room_.set();
   }
   stdin_->close();
-}
-
-std::string Interactive::take_message(const http::WebSocket::Message& message) {
-  if (message.binary) return "messages are text: JSON";
-  auto parsed = text::parse_json(message.bytes);
-  if (!parsed) return std::move(parsed).error().what;
-  if (!parsed->is_object()) return "a message is an object";
-  json::object& object = parsed->get_object();
-  const json::value* const found = object.if_contains("type");
-  if (found == nullptr || !found->is_string()) return "/type: must be there, and text";
-  const std::string type(std::string_view(found->get_string()));
-  if (type == "announce") return take_opening(std::move(object), true);
-  if (type == "init") return take_opening(std::move(object), false);
-  using Take = std::string (Interactive::*)(const json::object&);
-  constexpr std::array<std::pair<std::string_view, Take>, 4> kTakes = {
-      {{"stdin", &Interactive::take_input},
-       {"eof", &Interactive::take_end},
-       {"signal", &Interactive::take_signal},
-       {"resize", &Interactive::take_size}}};
-  for (const auto& [name, take] : kTakes) {
-    if (name != type) continue;
-    if (!is_opened_) return "init comes first";
-    return (this->*take)(object);
-  }
-  return "/type: there is no message " + shown(type);
-}
-
-std::string Interactive::take_opening(json::object message, bool is_announcement) {
-  if (is_opened_) return "init comes once";
-  if (is_announced_ && (is_announcement || !is_ready_))
-    return "what follows announce is init, when the server is ready";
-  constexpr std::array<std::string_view, 5> kOfAnnounce = {
-      "type", "runtime", "version", "limits", "priority"};
-  constexpr std::array<std::string_view, 3> kOfInit = {"type", "job", "terminal"};
-  Faults faults;
-  const Path path;
-  if (is_announcement) {
-    const ObjectReader reader(message, path, faults, kOfAnnounce);
-    is_announced_ = true;
-  } else {
-    const ObjectReader reader(message, path, faults, kOfInit);
-    (void)reader.need("job");
-    if (const json::object* const size = reader.object("terminal"))
-      terminal_ = read_size(*size, path.at("terminal"), faults);
-    is_opened_ = true;
-  }
-  if (std::string wrong = first_of(faults); !wrong.empty()) return wrong;
-  opening_ = Opening{.is_announcement = is_announcement, .message = std::move(message)};
-  changed_.set();
-  return {};
-}
-
-std::optional<kernel::TerminalSize> Interactive::read_size(const json::object& object,
-                                                           const Path& path,
-                                                           Faults& faults) {
-  constexpr std::array<std::string_view, 3> kFields = {"rows", "columns", "type"};
-  const std::span<const std::string_view> all(kFields);
-  const bool is_message = path.pointer().empty();
-  const ObjectReader reader(object, path, faults, is_message ? all : all.first(2));
-  if (reader.need("rows") == nullptr || reader.need("columns") == nullptr) return std::nullopt;
-  const auto rows = reader.whole("rows", 1, kernel::TerminalSize::kMost);
-  const auto columns = reader.whole("columns", 1, kernel::TerminalSize::kMost);
-  if (!rows || !columns) return std::nullopt;
-  return kernel::TerminalSize{.rows = static_cast<std::uint16_t>(*rows),
-                              .columns = static_cast<std::uint16_t>(*columns)};
-}
-
-std::string Interactive::take_input(const json::object& message) {
-  constexpr std::array<std::string_view, 3> kFields = {"type", "data", "encoding"};
-  Faults faults;
-  const Path path;
-  const ObjectReader reader(message, path, faults, kFields);
-  const auto data = reader.need_text("data");
-  const auto encoding = reader.text("encoding").value_or("utf8");
-  if (encoding != "utf8" && encoding != "base64") return "/encoding: must be utf8 or base64";
-  if (std::string wrong = first_of(faults); !wrong.empty()) return wrong;
-  if (data->size() > kLargestInput) return "/data: at most 1 MiB goes into one message";
-  if (is_input_ended_) return "stdin has ended";
-  if (is_input_refused_) return {};
-  if (encoding == "base64") {
-    const auto bytes = text::parse_base64(*data);
-    if (!bytes) return "/data: " + bytes.error().what;
-    input_ += *bytes;
-  } else {
-    input_ += *data;
-  }
-  to_feed_.set();
-  return {};
-}
-
-std::string Interactive::take_end(const json::object& message) {
-  constexpr std::array<std::string_view, 1> kFields = {"type"};
-  Faults faults;
-  const Path path;
-  const ObjectReader reader(message, path, faults, kFields);
-  is_input_ended_ = true;
-  to_feed_.set();
-  return first_of(faults);
-}
-
-std::string Interactive::take_signal(const json::object& message) {
-  constexpr std::array<std::string_view, 2> kFields = {"type", "name"};
-  Faults faults;
-  const Path path;
-  const ObjectReader reader(message, path, faults, kFields);
-  const auto name = reader.need_text("name");
-  if (std::string wrong = first_of(faults); !wrong.empty()) return wrong;
-  const int number = signal_number(*name);
-  if (number == 0) return "/name: " + shown(*name) + " is no signal that may be sent";
-  const auto job = job_.lock();
-  if (!job) return {};
-  const Status sent = job->signal(number);
-  return sent ? std::string() : sent.error().what;
-}
-
-std::string Interactive::take_size(const json::object& message) {
-  Faults faults;
-  const auto size = read_size(message, Path(), faults);
-  if (std::string wrong = first_of(faults); !wrong.empty()) return wrong;
-  if (!terminal_) return "there is no terminal";
-  terminal_ = size;
-  const auto job = job_.lock();
-  if (!job) return {};
-  const Status resized = job->resize(*size);
-  return resized ? std::string() : resized.error().what;
 }
 
 }  // namespace retort::api

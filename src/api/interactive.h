@@ -4,6 +4,7 @@
 // on waits, and so does a client that sends more input than the program reads. All of one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -75,27 +76,48 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
   enum class Stream : std::uint8_t { out, err };
   using Descriptor = async::asio::posix::stream_descriptor;
   using Self = std::shared_ptr<Interactive>;
+  struct Output {
+    std::optional<Descriptor> pipe = {};
+    base::Fd program = {};
+    std::uint64_t window = 0;  // what the client still takes of it
+    bool is_refused = false;   // it reads no more
+  };
 
   async::Task<> read_messages(async::Gate::Pass pass, Self self);
   async::Task<> write_messages(async::Gate::Pass pass, Self self);
   async::Task<> feed_input(async::Gate::Pass pass, Self self);
   async::Task<> take_output(Stream stream, async::Gate::Pass pass, Self self);
+  [[nodiscard]] std::size_t most_input() const;
   async::Task<> wait_for_room_in_input();
-  async::Task<> wait_for_room_in_output();
+  async::Task<> wait_for_room_in_output(Stream stream);
   async::Task<> until_changed();
 
   // Each returns what is wrong with the message; empty: nothing.
   std::string take_message(const http::WebSocket::Message& message);
   std::string take_opening(text::json::object message, bool is_announcement);
   std::string take_input(const text::json::object& message);
+  std::string take_bytes(std::string_view message);
+  std::string add_input(std::string_view bytes);
   std::string take_end(const text::json::object& message);
   std::string take_signal(const text::json::object& message);
   std::string take_size(const text::json::object& message);
+  std::string take_window(const text::json::object& message);
+  std::string take_close(const text::json::object& message);
+  std::string take_cancel(const text::json::object& message);
   static std::optional<kernel::TerminalSize> read_size(const text::json::object& object,
                                                        const Path& path,
                                                        Faults& faults);
 
+  void read_windows(const text::json::object& object, const Path& path, Faults& faults);
+
+  static std::optional<Stream> find_output(std::string_view name);
+  [[nodiscard]] Output& output(Stream stream) {
+    return outputs_of_program_.at(static_cast<unsigned>(stream));
+  }
+  [[nodiscard]] bool has_room(Stream stream);
+  void send(http::WebSocket::Message message);
   void send_output(Stream stream, std::string_view bytes);
+  void send_window(std::size_t bytes);
   void release_output();
   void end_input();
   void leave();
@@ -113,13 +135,16 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
   bool is_ready_ = false;
   bool is_opened_ = false;  // init has come
   std::optional<kernel::TerminalSize> terminal_;
+  bool is_captured_ = false;  // output goes into the result
+  bool is_binary_ = false;    // streams are binary messages
+  bool is_windowed_ = false;  // each side sends as much of a stream as the other one has said
   std::optional<Problem> problem_;
   bool is_left_ = false;
   bool is_closing_ = false;
   async::Event changed_;  // an opening, a failure, a leaving
 
   // To the client.
-  std::deque<std::string> outgoing_;
+  std::deque<http::WebSocket::Message> outgoing_;
   std::size_t outgoing_bytes_ = 0;
   std::optional<std::size_t> ahead_;
   bool is_last_sent_ = false;
@@ -129,7 +154,8 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
   async::Event written_;  // nothing more will be
 
   // From the client.
-  std::string input_;
+  std::deque<std::string> input_;
+  std::size_t input_bytes_ = 0;
   bool is_input_ended_ = false;
   bool is_input_refused_ = false;  // the program reads no more
   async::Event to_feed_;
@@ -137,11 +163,8 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
 
   // Our ends of the pipes, and the program's.
   std::optional<Descriptor> stdin_;
-  std::optional<Descriptor> stdout_;
-  std::optional<Descriptor> stderr_;
   base::Fd program_stdin_;
-  base::Fd program_stdout_;
-  base::Fd program_stderr_;
+  std::array<Output, 2> outputs_of_program_;
 };
 
 }  // namespace retort::api

@@ -134,7 +134,7 @@ Result<int> tell_result(const RunOptions& options, json::object record, const Fd
   if (result.files.is_open() && folder.is_open())
     files = job::write_output_files(result.files, folder);
   if (options.json) {
-    record["files"] = job::to_json(files);
+    job::put_files(record, files);
     std::puts(text::pretty(record).c_str());
     if (std::fflush(stdout) != 0) return base::os_error("write", "the result");
     return exit_code_with_json(result, 0);

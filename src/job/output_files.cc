@@ -63,25 +63,27 @@ using Taker =
 Result<std::optional<OutputFile>> next_entry(const Fd& collected,
                                              cell::BundleReader& reader,
                                              const Taker& take) {
-  for (;;) {
-    RETORT_TRY(const cell::RecordStart record, reader.next());
-    if (record.kind == cell::Record::end) return std::optional<OutputFile>();
-    OutputFile file{.name = record.name, .size = record.size, .refused = ""};
-    if (record.kind == cell::Record::refused) {
-      RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
-      file.refused = base::printable(why);
-      if (file.refused.empty()) file.refused = "not collected";
-      return std::optional(file);
-    }
-    if (record.kind != cell::Record::file && record.kind != cell::Record::directory)
-      return Error{Fault::invalid, "bundle: a record that does not come out", 0};
-    const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
-    if (auto taken = take(reader, record, file); !taken) file.refused = taken.error().what;
-    if (::lseek(collected.get(), begin + static_cast<off_t>(record.size), SEEK_SET) < 0) {
-      return base::os_error("lseek", "");
-    }
-    if (record.kind == cell::Record::file || !file.refused.empty()) return std::optional(file);
+  RETORT_TRY(const cell::RecordStart record, reader.next());
+  if (record.kind == cell::Record::end) return std::optional<OutputFile>();
+  OutputFile file{.name = record.name,
+                  .is_folder = record.kind == cell::Record::directory,
+                  .executable = record.kind == cell::Record::file && (record.mode & 0111U) != 0,
+                  .size = record.size,
+                  .refused = ""};
+  if (record.kind == cell::Record::refused) {
+    RETORT_TRY(const auto why, reader.take_text(record, cell::kLongestWord));
+    file.refused = base::printable(why);
+    if (file.refused.empty()) file.refused = "not collected";
+    return std::optional(file);
   }
+  if (record.kind != cell::Record::file && record.kind != cell::Record::directory)
+    return Error{Fault::invalid, "bundle: a record that does not come out", 0};
+  const off_t begin = ::lseek(collected.get(), 0, SEEK_CUR);
+  if (auto taken = take(reader, record, file); !taken) file.refused = taken.error().what;
+  if (::lseek(collected.get(), begin + static_cast<off_t>(record.size), SEEK_SET) < 0) {
+    return base::os_error("lseek", "");
+  }
+  return std::optional(std::move(file));
 }
 
 std::vector<OutputFile> take_output_files(const Fd& collected, const Taker& take) {

@@ -15,6 +15,8 @@ namespace retort::job {
 
 struct OutputFile {
   std::string name;
+  bool is_folder = false;  // an empty one: others are there by what is in them
+  bool executable = false;
   std::uint64_t size = 0;
   std::string refused;                      // why it was not taken; empty when it was
   std::optional<std::string> content = {};  // where it was read and not written

@@ -85,20 +85,27 @@ object to_json(const TestResult& test) {
   return record;
 }
 
-array to_json(const std::vector<OutputFile>& files) {
+void put_files(object& record, const std::vector<OutputFile>& files) {
   array listed;
+  array folders;
   for (const OutputFile& file : files) {
     object entry;
     text::put_bytes(entry, "name", file.name);
+    if (file.is_folder && file.refused.empty()) {
+      folders.push_back(std::move(entry));
+      continue;
+    }
     if (file.refused.empty()) {
       entry["size_bytes"] = file.size;
+      if (file.executable) entry["executable"] = true;
       if (file.content) text::put_bytes(entry, "content", *file.content);
     } else {
       entry["refused"] = file.refused;
     }
-    listed.push_back(entry);
+    listed.push_back(std::move(entry));
   }
-  return listed;
+  record["files"] = std::move(listed);
+  record["folders"] = std::move(folders);
 }
 
 object to_json(const JobResult& result,
@@ -141,7 +148,7 @@ object to_json(const JobResult& result,
     timing["setup_us"] = setup;
     record["tests"] = tests;
   }
-  record["files"] = to_json(files);
+  put_files(record, files);
   record["timing"] = timing;
   return record;
 }

@@ -12,10 +12,10 @@ namespace retort::job {
 text::json::object to_json(const StageResult& stage);
 text::json::object to_json(const TestResult& test);
 
-// What became of each file.
-text::json::array to_json(const std::vector<OutputFile>& files);
+// "files", and what became of each; "folders", the empty ones.
+void put_files(text::json::object& record, const std::vector<OutputFile>& files);
 
-// {"status", "message", "runtime", "stages": […], "files": […], "timing": {…}};
+// {"status", "message", "runtime", "stages": […], "files": […], "folders": […], "timing": {…}};
 // docs/reference/result.md.
 text::json::object to_json(const JobResult& result,
                            const std::string& runtime,

@@ -144,8 +144,8 @@ def test_files_come_with_the_result(one):
 
 def test_a_signal_reaches_the_program(one):
     source = (
-        "import signal, time\n"
-        "signal.signal(signal.SIGUSR1, lambda *_: print('usr1', flush=True))\n"
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'usr1'))\n"
         "print('up', flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -243,7 +243,7 @@ WRONG = [
     ("no object", "[]"),
     ("no type", "{}"),
     ("binary", b"{}"),
-    ("an unknown type", {"type": "close"}),
+    ("an unknown type", {"type": "nothing"}),
     ("init twice", {"type": "init", "job": job(SLEEP)}),
     ("an announcement late", {"type": "announce", "runtime": "python"}),
     ("an unknown field", {"type": "eof", "now": True}),
