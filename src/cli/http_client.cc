@@ -1,8 +1,6 @@
 // HTTP client: libcurl's multi interface, so that it can be waited for beside another descriptor.
 #include "cli/http_client.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -46,38 +44,11 @@ bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "[::1]" || host.starts_with("127.");
 }
 
-// One request under way, as libcurl's callbacks see it.
-struct Exchange {
-  const HttpRequest& request;
-  HttpAnswer answer;
-  std::uint64_t sent = 0;
-};
-
 std::size_t on_answer(char* bytes, std::size_t size, std::size_t count, void* self) {
-  auto& body = static_cast<Exchange*>(self)->answer.body;
+  auto& body = static_cast<HttpAnswer*>(self)->body;
   if (size * count > kLargestAnswer - body.size()) return 0;  // an error: CURLE_WRITE_ERROR
   body.append(bytes, size * count);
   return size * count;
-}
-
-std::size_t on_upload(char* bytes, std::size_t size, std::size_t count, void* self) {
-  auto& exchange = *static_cast<Exchange*>(self);
-  const HttpRequest& request = exchange.request;
-  const std::uint64_t left = request.size - exchange.sent;
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, size * count));
-  const ssize_t got = ::pread(
-      request.file->get(), bytes, wanted, static_cast<off_t>(request.begin + exchange.sent));
-  // A file that has become shorter: what was announced cannot be sent.
-  if (got < 0 || (got == 0 && wanted != 0)) return CURL_READFUNC_ABORT;
-  exchange.sent += static_cast<std::uint64_t>(got);
-  return static_cast<std::size_t>(got);
-}
-
-// From the start once more, where a kept connection turns out to be closed.
-int on_seek(void* self, curl_off_t offset, int origin) {
-  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
-  static_cast<Exchange*>(self)->sent = static_cast<std::uint64_t>(offset);
-  return CURL_SEEKFUNC_OK;
 }
 
 }  // namespace
@@ -97,14 +68,23 @@ struct HttpClient::Handles {
     if (multi != nullptr) curl_multi_cleanup(multi);
   }
 
+  Status open();
+
   template <typename Value>
   void set(CURLoption option, Value value) {
     const CURLcode code = curl_easy_setopt(easy, option, value);
     if (refused == CURLE_OK) refused = code;
   }
   void set_server(const ServerAddress& server);
-  void set_request(const ServerAddress& server, Exchange& exchange, List& headers);
 };
+
+Status HttpClient::Handles::open() {
+  static const CURLcode kStarted = curl_global_init(CURL_GLOBAL_DEFAULT);
+  multi = curl_multi_init();
+  easy = curl_easy_init();
+  if (kStarted == CURLE_OK && multi != nullptr && easy != nullptr) return {};
+  return Error{Fault::exhausted, "libcurl does not start", 0};
+}
 
 void HttpClient::Handles::set_server(const ServerAddress& server) {
   curl_easy_reset(easy);
@@ -121,40 +101,6 @@ void HttpClient::Handles::set_server(const ServerAddress& server) {
   set(CURLOPT_PROXY, "");
 }
 
-void HttpClient::Handles::set_request(const ServerAddress& server,
-                                      Exchange& exchange,
-                                      List& headers) {
-  const HttpRequest& request = exchange.request;
-  const auto add = [&](const std::string& line) {
-    // The same list, once it has an element; without memory none, and the old one stays.
-    curl_slist* const old = headers.release();
-    curl_slist* const longer = curl_slist_append(old, line.c_str());
-    headers.reset(longer != nullptr ? longer : old);
-    if (longer == nullptr) refused = CURLE_OUT_OF_MEMORY;
-  };
-  if (!authorization.empty()) add(authorization);
-  if (!request.content_type.empty()) add("Content-Type: " + request.content_type);
-  set(CURLOPT_URL, (server.url + request.path).c_str());
-  set(CURLOPT_WRITEFUNCTION, &on_answer);
-  set(CURLOPT_WRITEDATA, &exchange);
-  const std::string_view method = request.method;
-  if (method == "HEAD") set(CURLOPT_NOBODY, 1L);
-  if (method == "POST") {
-    set(CURLOPT_POST, 1L);
-    set(CURLOPT_POSTFIELDS, request.body.data());
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-  }
-  if (method == "PUT") {
-    set(CURLOPT_UPLOAD, 1L);
-    set(CURLOPT_READFUNCTION, &on_upload);
-    set(CURLOPT_READDATA, &exchange);
-    set(CURLOPT_SEEKFUNCTION, &on_seek);
-    set(CURLOPT_SEEKDATA, &exchange);
-    set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.size));
-  }
-  set(CURLOPT_HTTPHEADER, headers.get());
-}
-
 Result<ServerAddress> parse_server(std::string_view text) {
   const auto refuse = [&](const std::string& why) {
     return Error{Fault::invalid,
@@ -162,11 +108,13 @@ Result<ServerAddress> parse_server(std::string_view text) {
                      "; write http://HOST:PORT, https://HOST or unix:/PATH",
                  0};
   };
-  ServerAddress server{.text = base::printable(text), .url = {}, .unix_socket = {}};
+  ServerAddress server;
+  server.text = base::printable(text);
   if (text.starts_with("unix:")) {
     server.unix_socket = text.substr(5);
     if (!server.unix_socket.starts_with('/')) return refuse("the path must begin with /");
     server.url = "http://localhost";
+    server.host = "localhost";
     server.is_private = true;
     return server;
   }
@@ -185,7 +133,11 @@ Result<ServerAddress> parse_server(std::string_view text) {
   if (part_of(url.get(), CURLUPART_QUERY) || part_of(url.get(), CURLUPART_FRAGMENT))
     return refuse("has a query or a fragment");
   server.url = part_of(url.get(), CURLUPART_URL).value_or("");
-  while (server.url.ends_with('/')) server.url.pop_back();
+  server.host = part_of(url.get(), CURLUPART_HOST).value_or("");
+  if (const auto port = part_of(url.get(), CURLUPART_PORT)) server.host += ":" + *port;
+  server.path = part_of(url.get(), CURLUPART_PATH).value_or("");
+  for (std::string* part : {&server.url, &server.path})
+    while (part->ends_with('/')) part->pop_back();
   server.is_private =
       scheme == "https" || is_loopback(part_of(url.get(), CURLUPART_HOST).value_or(""));
   return server;
@@ -199,65 +151,115 @@ HttpClient::~HttpClient() = default;
 Result<std::unique_ptr<HttpClient>> HttpClient::create(ServerAddress server,
                                                        const std::string& key,
                                                        int interrupt) {
-  static const CURLcode kStarted = curl_global_init(CURL_GLOBAL_DEFAULT);
   std::unique_ptr<HttpClient> client(new HttpClient(std::move(server), interrupt));
-  client->handles_->multi = curl_multi_init();
-  client->handles_->easy = curl_easy_init();
-  if (kStarted != CURLE_OK || client->handles_->multi == nullptr ||
-      client->handles_->easy == nullptr)
-    return Error{Fault::exhausted, "libcurl does not start", 0};
-  if (!key.empty()) client->handles_->authorization = "Authorization: Bearer " + key;
+  RETORT_CHECK(client->handles_->open());
+  if (!key.empty()) client->handles_->authorization = "Bearer " + key;
   return client;
 }
 
-Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
-  Exchange exchange{.request = request, .answer = {}};
-  List headers;
-  handles_->set_server(server_);
-  handles_->set_request(server_, exchange, headers);
-  if (handles_->refused != CURLE_OK)
-    return Error{
-        Fault::unsupported, std::string("libcurl: ") + curl_easy_strerror(handles_->refused), 0};
-  if (curl_multi_add_handle(handles_->multi, handles_->easy) != CURLM_OK)
-    return Error{Fault::exhausted, "libcurl takes no request", 0};
-  const Status done = perform();
-  if (done) {
-    const char* text = nullptr;
-    (void)curl_easy_getinfo(handles_->easy, CURLINFO_RESPONSE_CODE, &exchange.answer.status);
-    if (curl_easy_getinfo(handles_->easy, CURLINFO_CONTENT_TYPE, &text) == CURLE_OK && text)
-      exchange.answer.content_type = text;
-    if (curl_easy_getinfo(handles_->easy, CURLINFO_REDIRECT_URL, &text) == CURLE_OK && text)
-      exchange.answer.location = text;
+// What libcurl has connected, and nothing else of it.
+class HttpClient::Connection final : public http::Transport {
+ public:
+  Connection(std::unique_ptr<Handles> handles, int descriptor)
+      : handles_(std::move(handles)), descriptor_(descriptor) {}
+
+  [[nodiscard]] int descriptor() const override { return descriptor_; }
+  Result<std::optional<std::size_t>> receive(char* room, std::size_t size) override {
+    std::size_t count = 0;
+    return outcome(curl_easy_recv(handles_->easy, room, size, &count), count);
   }
-  // A request that is not over takes its connection with it.
-  (void)curl_multi_remove_handle(handles_->multi, handles_->easy);
-  if (!done) return done.error();
-  return std::move(exchange.answer);
+  Result<std::optional<std::size_t>> send(const char* bytes, std::size_t size) override {
+    std::size_t count = 0;
+    return outcome(curl_easy_send(handles_->easy, bytes, size, &count), count);
+  }
+
+ private:
+  static Result<std::optional<std::size_t>> outcome(CURLcode code, std::size_t count) {
+    if (code == CURLE_OK) return std::optional(count);
+    if (code == CURLE_AGAIN) return std::optional<std::size_t>();
+    return Error{Fault::gone, curl_easy_strerror(code), 0};
+  }
+
+  std::unique_ptr<Handles> handles_;
+  int descriptor_;
+};
+
+Result<std::unique_ptr<http::Transport>> HttpClient::connect() {
+  auto handles = std::make_unique<Handles>();
+  RETORT_CHECK(handles->open());
+  handles->set_server(server_);
+  handles->set(CURLOPT_URL, server_.url.c_str());
+  handles->set(CURLOPT_CONNECT_ONLY, 1L);
+  // What goes over it is HTTP/1.1, also where the server would rather have HTTP/2.
+  handles->set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  handles->set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+  RETORT_CHECK(perform(*handles));
+  curl_socket_t number = CURL_SOCKET_BAD;
+  if (curl_easy_getinfo(handles->easy, CURLINFO_ACTIVESOCKET, &number) != CURLE_OK || number < 0)
+    return Error{Fault::internal, "libcurl: a connection without a socket", 0};
+  return std::make_unique<Connection>(std::move(handles), number);
 }
 
-Status HttpClient::perform() {
+std::string HttpClient::authorization() const {
+  return handles_->authorization;
+}
+
+Result<HttpAnswer> HttpClient::get(const std::string& path) {
+  HttpAnswer answer;
+  Handles& handles = *handles_;
+  handles.set_server(server_);
+  const List headers(
+      handles.authorization.empty()
+          ? nullptr
+          : curl_slist_append(nullptr, ("Authorization: " + handles.authorization).c_str()));
+  if (!headers && !handles.authorization.empty()) handles.refused = CURLE_OUT_OF_MEMORY;
+  handles.set(CURLOPT_HTTPHEADER, headers.get());
+  handles.set(CURLOPT_URL, (server_.url + path).c_str());
+  handles.set(CURLOPT_WRITEFUNCTION, &on_answer);
+  handles.set(CURLOPT_WRITEDATA, &answer);
+  const Status done = perform(handles);
+  if (done) {
+    const char* text = nullptr;
+    (void)curl_easy_getinfo(handles.easy, CURLINFO_RESPONSE_CODE, &answer.status);
+    if (curl_easy_getinfo(handles.easy, CURLINFO_CONTENT_TYPE, &text) == CURLE_OK && text)
+      answer.content_type = text;
+    if (curl_easy_getinfo(handles.easy, CURLINFO_REDIRECT_URL, &text) == CURLE_OK && text)
+      answer.location = text;
+  }
+  // A request that is not over takes its connection with it.
+  (void)curl_multi_remove_handle(handles.multi, handles.easy);
+  if (!done) return done.error();
+  return answer;
+}
+
+// The handle stays in the list of those under way.
+Status HttpClient::perform(Handles& handles) const {
   constexpr int kMilliseconds = 1000;  // libcurl's own timers want to be looked at
+  if (handles.refused != CURLE_OK)
+    return Error{
+        Fault::unsupported, std::string("libcurl: ") + curl_easy_strerror(handles.refused), 0};
+  if (curl_multi_add_handle(handles.multi, handles.easy) != CURLM_OK)
+    return Error{Fault::exhausted, "libcurl takes no request", 0};
   for (int running = 1;;) {
-    CURLMcode code = curl_multi_perform(handles_->multi, &running);
+    CURLMcode code = curl_multi_perform(handles.multi, &running);
     if (running == 0) break;
     curl_waitfd other{.fd = interrupt_, .events = CURL_WAIT_POLLIN, .revents = 0};
     const unsigned others = interrupt_ < 0 ? 0 : 1;
     if (code == CURLM_OK)
-      code = curl_multi_poll(handles_->multi, &other, others, kMilliseconds, nullptr);
+      code = curl_multi_poll(handles.multi, &other, others, kMilliseconds, nullptr);
     if (code != CURLM_OK)
       return Error{Fault::internal, std::string("libcurl: ") + curl_multi_strerror(code), 0};
     if (other.revents != 0) return Error{Fault::gone, "interrupted", 0};
   }
   int left = 0;
-  const CURLMsg* message = curl_multi_info_read(handles_->multi, &left);
+  const CURLMsg* message = curl_multi_info_read(handles.multi, &left);
   if (message == nullptr || message->msg != CURLMSG_DONE)
     return Error{Fault::internal, "libcurl: no end of a request", 0};
   const CURLcode code = message->data.result;
   if (code == CURLE_OK) return {};
   std::string why =
-      handles_->reason.front() != '\0' ? handles_->reason.data() : curl_easy_strerror(code);
+      handles.reason.front() != '\0' ? handles.reason.data() : curl_easy_strerror(code);
   if (code == CURLE_WRITE_ERROR) why = "the answer is too large";
-  if (code == CURLE_ABORTED_BY_CALLBACK) why = "the input has become shorter meanwhile";
   return Error{Fault::internal, server_.text + ": " + why, 0};
 }
 

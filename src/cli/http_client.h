@@ -1,5 +1,5 @@
-// HTTP client: requests to one server of Retort's, over TCP, TLS or a Unix socket. The only place
-// of the command line that includes libcurl.
+// HTTP client: questions to one server of Retort's, over TCP, TLS or a Unix socket, and connections
+// for what is more than a question. The only place of the command line that includes libcurl.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "base/fd.h"
+#include "http/websocket_client.h"
 
 namespace retort::cli {
 
@@ -16,22 +16,13 @@ namespace retort::cli {
 struct ServerAddress {
   std::string text;         // for people
   std::string url;          // without a slash at its end
+  std::string host;         // as a request's header has it: "box:8080"
+  std::string path;         // of the URL, which goes before each request's: "" or "/retort"
   std::string unix_socket;  // empty: TCP
   bool is_private = false;  // encrypted, or never on a wire
 };
 // Fault::invalid also for a user or a password in it: a key does not belong on a command line.
 base::Result<ServerAddress> parse_server(std::string_view text);
-
-struct HttpRequest {
-  const char* method = "GET";
-  std::string path;  // below the server's URL: "/v1/run"
-  std::string content_type;
-  std::string body;
-  // Instead of the body: `size` bytes of a file from `begin` on, read as they are sent.
-  const base::Fd* file = nullptr;
-  std::uint64_t begin = 0;
-  std::uint64_t size = 0;
-};
 
 struct HttpAnswer {
   long status = 0;
@@ -52,17 +43,24 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();
 
-  // Waits for as long as the server does. Whatever it answers is an answer; redirects are not
-  // followed, since the key is for one server. Fault::gone: interrupted, and the connection is
-  // closed. Other errors: there is no answer.
-  base::Result<HttpAnswer> send(const HttpRequest& request);
+  // `path` is below the server's URL. Waits for as long as the server does. Whatever it answers is
+  // an answer; redirects are not followed, since the key is for one server. Fault::gone:
+  // interrupted, and the connection is closed. Other errors: there is no answer.
+  base::Result<HttpAnswer> get(const std::string& path);
+
+  // A connection of its own, through the same proxy and with the same checks as a request's.
+  // Errors as above.
+  base::Result<std::unique_ptr<http::Transport>> connect();
+  // The value of the header Authorization; empty: there is no key.
+  [[nodiscard]] std::string authorization() const;
 
   [[nodiscard]] const ServerAddress& server() const { return server_; }
 
  private:
   struct Handles;
+  class Connection;
   HttpClient(ServerAddress server, int interrupt);
-  base::Status perform();
+  base::Status perform(Handles& handles) const;
 
   ServerAddress server_;
   int interrupt_;

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "cli/commands.h"
@@ -21,6 +22,7 @@ using base::Error;
 using base::Fault;
 using base::Fd;
 using base::Result;
+using base::Status;
 
 Result<Fd> watch_signals() {
   sigset_t signals;
@@ -74,6 +76,15 @@ void tell_outcome(const job::JobResult& result, bool has_told_diagnostics) {
                  std::string(cell::outcome_name(result.outcome)).c_str(),
                  result.message.c_str());
   }
+}
+
+Status check_sinks(const job::StageResult& stage) {
+  for (const auto& [error, name] :
+       {std::pair{stage.stdout_error, "stdout"}, {stage.stderr_error, "stderr"}}) {
+    if (error != 0 && error != EPIPE && error != ECANCELED)
+      return base::os_error("write the program's", name, error);
+  }
+  return {};
 }
 
 void tell_refused(const std::vector<job::OutputFile>& files) {

@@ -26,6 +26,9 @@ void tell_diagnostics(std::string_view text, const base::Fd& signals);
 // What a compiler that failed printed, and one line on what stopped the program, to stderr; stdout
 // is the program's.
 void tell_outcome(const job::JobResult& result, bool has_told_diagnostics);
+// Output that could not be passed on is not lost in silence. A reader that left (EPIPE) wanted no
+// more.
+base::Status check_sinks(const job::StageResult& stage);
 void tell_refused(const std::vector<job::OutputFile>& files);
 
 // docs/reference/result.md, "Exit codes". `caught` is the signal that ended us, or 0.

@@ -113,6 +113,16 @@ Result<json::object> limits_of(const std::vector<std::string>& settings, const c
   return api::limits_json(given);
 }
 
+// Text, or base64 with its encoding named.
+void put_content(json::object& object, std::string_view bytes) {
+  if (base::is_utf8(bytes)) {
+    object["content"] = json::string_view(bytes.data(), bytes.size());
+  } else {
+    object["content"] = text::base64(bytes);
+    object["encoding"] = "base64";
+  }
+}
+
 json::array files_json(const std::vector<job::SourceFile>& sources) {
   json::array files;
   for (const job::SourceFile& source : sources) {
@@ -129,15 +139,6 @@ json::array files_json(const std::vector<job::SourceFile>& sources) {
 
 bool needs_runtimes(const RunOptions& options) {
   return options.language.empty() || is_folder(options.files.front());
-}
-
-void put_content(json::object& object, std::string_view bytes) {
-  if (base::is_utf8(bytes)) {
-    object["content"] = json::string_view(bytes.data(), bytes.size());
-  } else {
-    object["content"] = text::base64(bytes);
-    object["encoding"] = "base64";
-  }
 }
 
 Result<json::object> make_remote_request(const RunOptions& options,

@@ -23,7 +23,4 @@ base::Result<text::json::object> make_remote_request(const RunOptions& options,
                                                      std::vector<job::SourceFile> sources,
                                                      const text::json::object* runtimes);
 
-// Bytes as an Input or a File has them: text, or base64 with its encoding named.
-void put_content(text::json::object& object, std::string_view bytes);
-
 }  // namespace retort::cli

@@ -82,6 +82,48 @@ std::string faults_of(const json::object& problem) {
   return faults;
 }
 
+// ---- Results. ----
+
+Status read_stream(const json::object& record,
+                   const std::string& key,
+                   job::OutputPump::Text& stream) {
+  RETORT_TRY(stream.bytes, bytes_of(record, key));
+  const auto total = number_of(record, key + "_total_bytes");
+  stream.total = total ? static_cast<std::uint64_t>(*total) : stream.bytes.size();
+  return {};
+}
+
+// As the collector of this machine would have sent them.
+Result<Fd> bundle_of(const json::array& files, const json::array& folders) {
+  RETORT_TRY(Fd bundle, kernel::make_memory_file("retort-files"));
+  cell::BundleWriter writer(bundle);
+  for (const json::value& value : files) {
+    const json::object* file = value.if_object();
+    if (file == nullptr) return no_result("a file is no object");
+    RETORT_TRY(const std::string name, bytes_of(*file, "name"));
+    if (file->contains("content")) {
+      RETORT_TRY(const std::string content, bytes_of(*file, "content"));
+      const json::value* const executable = file->if_contains("executable");
+      const bool is_executable = executable != nullptr && *executable == true;
+      RETORT_CHECK(writer.add(cell::Record::file, name, content, is_executable ? 0755 : 0644));
+    } else {
+      const std::string why = text_of(*file, "refused");
+      RETORT_CHECK(writer.add(cell::Record::refused, name, why.empty() ? "not sent" : why));
+    }
+  }
+  for (const json::value& value : folders) {
+    const json::object* folder = value.if_object();
+    if (folder == nullptr) return no_result("a folder is no object");
+    RETORT_TRY(const std::string name, bytes_of(*folder, "name"));
+    RETORT_CHECK(writer.add(cell::Record::directory, name, ""));
+  }
+  RETORT_CHECK(writer.end());
+  if (::lseek(bundle.get(), 0, SEEK_SET) != 0) return base::os_error("lseek", "");
+  return bundle;
+}
+
+}  // namespace
+
 Error to_error(const json::object& problem) {
   const std::string code = text_of(problem, "code");
   std::string what = faults_of(problem);
@@ -94,15 +136,31 @@ Error to_error(const json::object& problem) {
   return Error{is_of_the_request(code) ? Fault::invalid : Fault::internal, what, 0};
 }
 
-// ---- Results. ----
+Result<json::object> read_answer(const HttpAnswer& answer, const std::string& server) {
+  auto parsed = text::parse_json(answer.body);
+  json::object* object = parsed ? parsed->if_object() : nullptr;
+  if (answer.status == 200 && object != nullptr) return std::move(*object);
+  if (answer.content_type.starts_with("application/problem+json") && object != nullptr)
+    return to_error(*object);
+  std::string what = server + " answered with the status " + std::to_string(answer.status);
+  if (!answer.location.empty()) {
+    what += ", to ask " + base::printable(answer.location) + " instead";
+  } else {
+    what += " and no JSON; is it a server of Retort's?";
+  }
+  return Error{Fault::internal, what, 0};
+}
 
-Status read_stream(const json::object& record,
-                   const std::string& key,
-                   job::OutputPump::Text& stream) {
-  RETORT_TRY(stream.bytes, bytes_of(record, key));
-  const auto total = number_of(record, key + "_total_bytes");
-  stream.total = total ? static_cast<std::uint64_t>(*total) : stream.bytes.size();
-  return {};
+Error refusal_error(const http::Response& answer, const std::string& server) {
+  HttpAnswer told{.status = answer.status,
+                  .content_type = answer.content_type,
+                  .body = answer.body,
+                  .location = {}};
+  for (const http::Header& header : answer.headers) {
+    if (header.name == "Location") told.location = header.value;
+  }
+  const auto read = read_answer(told, server);
+  return read ? no_result("it is no WebSocket") : read.error();
 }
 
 Result<job::StageResult> read_stage(const json::value& value) {
@@ -124,44 +182,6 @@ Result<job::StageResult> read_stage(const json::value& value) {
   return stage;
 }
 
-// As the collector of this machine would have sent them.
-Result<Fd> bundle_of(const json::array& files) {
-  RETORT_TRY(Fd bundle, kernel::make_memory_file("retort-files"));
-  cell::BundleWriter writer(bundle);
-  for (const json::value& value : files) {
-    const json::object* file = value.if_object();
-    if (file == nullptr) return no_result("a file is no object");
-    RETORT_TRY(const std::string name, bytes_of(*file, "name"));
-    if (file->contains("content")) {
-      RETORT_TRY(const std::string content, bytes_of(*file, "content"));
-      RETORT_CHECK(writer.add(cell::Record::file, name, content, 0644));
-    } else {
-      const std::string why = text_of(*file, "refused");
-      RETORT_CHECK(writer.add(cell::Record::refused, name, why.empty() ? "not sent" : why));
-    }
-  }
-  RETORT_CHECK(writer.end());
-  if (::lseek(bundle.get(), 0, SEEK_SET) != 0) return base::os_error("lseek", "");
-  return bundle;
-}
-
-}  // namespace
-
-Result<json::object> read_answer(const HttpAnswer& answer, const std::string& server) {
-  auto parsed = text::parse_json(answer.body);
-  json::object* object = parsed ? parsed->if_object() : nullptr;
-  if (answer.status == 200 && object != nullptr) return std::move(*object);
-  if (answer.content_type.starts_with("application/problem+json") && object != nullptr)
-    return to_error(*object);
-  std::string what = server + " answered with the status " + std::to_string(answer.status);
-  if (!answer.location.empty()) {
-    what += ", to ask " + base::printable(answer.location) + " instead";
-  } else {
-    what += " and no JSON; is it a server of Retort's?";
-  }
-  return Error{Fault::internal, what, 0};
-}
-
 Result<job::JobResult> read_result(const json::object& record) {
   job::JobResult result;
   const auto outcome = cell::find_outcome(text_of(record, "status"));
@@ -174,9 +194,11 @@ Result<job::JobResult> read_result(const json::object& record) {
     RETORT_TRY(auto one, read_stage(stage));
     result.stages.push_back(std::move(one));
   }
-  if (const json::array* files = array_of(record, "files"); files != nullptr && !files->empty()) {
-    RETORT_TRY(result.files, bundle_of(*files));
-  }
+  const json::array none;
+  const json::array* files = array_of(record, "files");
+  const json::array* folders = array_of(record, "folders");
+  RETORT_TRY(result.files,
+             bundle_of(files == nullptr ? none : *files, folders == nullptr ? none : *folders));
   return result;
 }
 

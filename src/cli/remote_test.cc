@@ -1,18 +1,22 @@
 // Remote: addresses of servers, requests from command lines, problems and results from answers.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
+#include <functional>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "cli/http_client.h"
 #include "cli/outcome.h"
-#include "cli/remote_input.h"
 #include "cli/remote_request.h"
 #include "cli/remote_result.h"
+#include "cli/remote_streams.h"
 #include "cli/sources.h"
+#include "job/report.h"
 #include "kernel/files.h"
-#include "text/digest.h"
 
 namespace retort::cli {
 namespace {
@@ -32,6 +36,14 @@ TEST(ParseServer, TakesUrlsAndSocketsAndNoSecrets) {
   const auto secret = parse_server("https://me:hunter2@box");
   ASSERT_FALSE(secret);
   EXPECT_FALSE(secret.error().what.contains("hunter2"));
+}
+
+TEST(ParseServer, TakesAnUrlApart) {
+  const auto server = parse_server("https://example.org:8443/retort/").value();
+  EXPECT_EQ(server.host, "example.org:8443");
+  EXPECT_EQ(server.path, "/retort");
+  EXPECT_EQ(parse_server("http://[::1]").value().host, "[::1]");
+  EXPECT_EQ(parse_server("http://box").value().path, "");
 }
 
 TEST(ParseServer, KnowsWhereAKeyWouldBeReadOnTheWay) {
@@ -123,8 +135,10 @@ TEST(ReadResult, HasWhatAUserIsToldAndTheFilesBytes) {
     "stages": [{"name": "run", "status": "signaled", "message": "SIGSEGV", "exit_code": null,
                 "signal": 11, "stdout": "/w==", "stdout_encoding": "base64", "stderr": "e"}],
     "files": [{"name": "a/b.txt", "size_bytes": 2, "content": "hi"},
+              {"name": "tool", "size_bytes": 2, "executable": true, "content": "#!"},
               {"name": "../up", "size_bytes": 1, "content": "x"},
-              {"name": "no", "refused": "a link"}]})"));
+              {"name": "no", "refused": "a link"}],
+    "folders": [{"name": "empty/within"}]})"));
   ASSERT_TRUE(result) << result.error().what;
   EXPECT_EQ(result->stages.back().stdout_text.bytes, "\xff");
   EXPECT_EQ(exit_code_of(*result, 0), kSignalBase + 11);
@@ -133,10 +147,16 @@ TEST(ReadResult, HasWhatAUserIsToldAndTheFilesBytes) {
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   const auto opened = open_output_folder(folder);
   const auto files = job::write_output_files(result->files, *opened);
-  ASSERT_EQ(files.size(), 3U);
+  ASSERT_EQ(files.size(), 5U);
   EXPECT_EQ(kernel::read_small_file(AT_FDCWD, folder + "/a/b.txt").value(), "hi");
-  EXPECT_FALSE(files[1].refused.empty());
-  EXPECT_EQ(files[2].refused, "a link");
+  EXPECT_EQ(::access((folder + "/a/b.txt").c_str(), X_OK), -1);
+  EXPECT_EQ(::access((folder + "/tool").c_str(), X_OK), 0);
+  EXPECT_TRUE(is_folder(folder + "/empty/within"));
+  EXPECT_FALSE(files[2].refused.empty());
+  EXPECT_EQ(files[3].refused, "a link");
+  json::object record;
+  job::put_files(record, files);
+  EXPECT_EQ(record.at("folders"), parse(R"({"x": [{"name": "empty/within"}]})").at("x"));
 }
 
 TEST(ReadResult, RefusesWhatIsNone) {
@@ -147,57 +167,88 @@ TEST(ReadResult, RefusesWhatIsNone) {
     EXPECT_FALSE(read_result(parse(text))) << text;
 }
 
-RemoteInput read_file(const std::string& text) {
-  auto file = kernel::make_memory_file("input");
-  EXPECT_TRUE(kernel::write_all(*file, text));
-  EXPECT_EQ(::lseek(file->get(), 0, SEEK_SET), 0);
-  return read_remote_input(*std::move(file), -1).value();
+// A loop that runs until `over`; what is to happen meanwhile is watched in it.
+void run_until(kernel::EventLoop& loop, const std::function<bool()>& over) {
+  while (!over()) ASSERT_TRUE(loop.run_ready());
 }
 
-TEST(RemoteInput, SendsWhatIsShortAsItIsAndTheRestByItsDigest) {
-  EXPECT_EQ(read_file("").text, "");
-  EXPECT_EQ(read_file("short").text, "short");
-  EXPECT_FALSE(read_file("short").file);
-  const std::string large(3U << 20U, 'x');
-  const RemoteInput input = read_file(large);
-  ASSERT_TRUE(input.file);
-  EXPECT_EQ(input.text, "");
-  EXPECT_EQ(input.file->size, large.size());
-  EXPECT_EQ(input.file->sha256, text::sha256_hex(large));
+std::string read_all(const base::Fd& from) {
+  std::string text;
+  std::array<char, 4096> chunk{};
+  for (ssize_t count = 0; (count = ::read(from.get(), chunk.data(), chunk.size())) > 0;)
+    text.append(chunk.data(), static_cast<std::size_t>(count));
+  return text;
 }
 
-TEST(RemoteInput, CopiesWhatCannotBeReadTwice) {
-  auto pipe = kernel::make_pipe();
-  const std::string large(1U << 20U, 'y');
-  std::thread writer([&] {
-    EXPECT_TRUE(kernel::write_all(pipe->write_end, large));
-    pipe->write_end.reset();
-  });
-  const auto input = read_remote_input(std::move(pipe->read_end), -1);
-  writer.join();
-  ASSERT_TRUE(input && input->file);
-  EXPECT_EQ(input->file->begin, 0U);
-  EXPECT_EQ(input->file->size, large.size());
-  EXPECT_EQ(input->file->sha256, text::sha256_hex(large));
+TEST(RemoteInput, ReadsNothingUngrantedAndThenNoMoreThanThat) {
+  const auto loop = kernel::EventLoop::create().value();
+  const auto source = kernel::make_pipe();
+  ASSERT_TRUE(kernel::write_all(source->write_end, "0123456789"));
+  std::string got;
+  RemoteInput input(*loop, source->read_end.get(), [&](std::string bytes) { got += bytes; });
+  ASSERT_TRUE(loop->run_ready());
+  int unread = 0;
+  ASSERT_EQ(::ioctl(source->read_end.get(), FIONREAD, &unread), 0);
+  EXPECT_EQ(unread, 10);
+  ASSERT_TRUE(input.grant(4));
+  run_until(*loop, [&] { return got.size() >= 4; });
+  for (int round = 0; round < 10; ++round) ASSERT_TRUE(loop->run_ready());
+  EXPECT_EQ(got, "0123");
+  ASSERT_TRUE(input.grant(100));
+  run_until(*loop, [&] { return got.size() >= 10; });
+  EXPECT_EQ(got, "0123456789");
 }
 
-TEST(RemoteInput, BeginsWhereAFileStands) {
-  auto file = kernel::make_memory_file("input");
-  const std::string large(1U << 20U, 'x');
-  ASSERT_TRUE(kernel::write_all(*file, "skipped" + large));
-  ASSERT_EQ(::lseek(file->get(), 7, SEEK_SET), 7);
-  const auto input = read_remote_input(*std::move(file), -1);
-  ASSERT_TRUE(input && input->file);
-  EXPECT_EQ(input->file->begin, 7U);
-  EXPECT_EQ(input->file->sha256, text::sha256_hex(large));
+TEST(RemoteInput, TellsOfTheEndOnce) {
+  const auto loop = kernel::EventLoop::create().value();
+  auto source = kernel::make_pipe();
+  source->write_end.reset();
+  int ends = 0;
+  RemoteInput input(
+      *loop, source->read_end.get(), [&](const std::string& bytes) { ends += bytes.empty(); });
+  ASSERT_TRUE(input.grant(1));
+  run_until(*loop, [&] { return ends > 0; });
+  for (int round = 0; round < 10; ++round) ASSERT_TRUE(loop->run_ready());
+  EXPECT_EQ(ends, 1);
 }
 
-TEST(RemoteInput, EndsWhenASignalComes) {
-  auto silent = kernel::make_pipe();
-  const auto signal = kernel::make_pipe();
-  ASSERT_TRUE(kernel::write_all(signal->write_end, "x"));
-  const auto input = read_remote_input(std::move(silent->read_end), signal->read_end.get());
-  EXPECT_EQ(input.error().fault, base::Fault::gone);
+TEST(RemoteOutput, WritesAllInOrderAndCountsWhatItTook) {
+  const auto loop = kernel::EventLoop::create().value();
+  auto sink = kernel::make_pipe();
+  std::size_t taken = 0;
+  bool is_ended = false;
+  RemoteOutput output(*loop,
+                      sink->write_end.get(),
+                      {.taken = [&](std::size_t bytes) { taken += bytes; },
+                       .refused = [] { FAIL(); },
+                       .ended = [&] { is_ended = true; }});
+  ASSERT_TRUE(output.start());
+  std::string all;
+  for (int line = 0; line < 100'000; ++line) all += std::to_string(line) + "\n";
+  output.add(all);
+  output.finish();
+  std::string got;
+  std::thread reader([&] { got = read_all(sink->read_end); });
+  run_until(*loop, [&] { return is_ended; });
+  sink->write_end.reset();
+  reader.join();
+  EXPECT_EQ(got, all);
+  EXPECT_EQ(taken, all.size());
+}
+
+TEST(RemoteOutput, TellsThatNobodyReadsAnyMore) {
+  const auto loop = kernel::EventLoop::create().value();
+  (void)::signal(SIGPIPE, SIG_IGN);
+  auto sink = kernel::make_pipe();
+  sink->read_end.reset();
+  bool is_refused = false;
+  RemoteOutput output(*loop,
+                      sink->write_end.get(),
+                      {.taken = nullptr, .refused = [&] { is_refused = true; }, .ended = nullptr});
+  ASSERT_TRUE(output.start());
+  output.add("lost");
+  run_until(*loop, [&] { return is_refused; });
+  EXPECT_EQ(output.error(), EPIPE);
 }
 
 }  // namespace

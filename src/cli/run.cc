@@ -49,17 +49,6 @@ Status check_version(Workbench& bench,
                0};
 }
 
-// Output that could not be passed on is not lost in silence. A reader that left (EPIPE) wanted no
-// more.
-Status check_sinks(const job::StageResult& stage) {
-  for (const auto& [error, name] :
-       {std::pair{stage.stdout_error, "stdout"}, {stage.stderr_error, "stderr"}}) {
-    if (error != 0 && error != EPIPE && error != ECANCELED)
-      return base::os_error("write the program's", name, error);
-  }
-  return {};
-}
-
 struct Prepared {
   job::Submission submission;
   const runtime::CatalogueEntry* entry = nullptr;

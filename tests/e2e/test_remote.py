@@ -38,58 +38,6 @@ def both(host, *words, **options):
     return retort("run", *words, **options), run(host, *words, **options)
 
 
-def has_blobs(host):
-    return host.get("/v1/blobs/" + "0" * 64).json.get("detail", "").find("/openapi.json") < 0
-
-
-PROGRAMS = {
-    "ok": ("a.py", "import sys; print(input(), sys.argv[1:]); print('e', file=sys.stderr)"),
-    "bytes": ("a.py", "import sys; sys.stdout.buffer.write(bytes(range(256)))"),
-    "nonzero exit": ("a.py", "print('before'); raise SystemExit(7)"),
-    "signal": ("a.py", "import os; print('before', flush=True); os.kill(os.getpid(), 11)"),
-    "exception": ("a.py", "print(1 / 0)"),
-    "cpu time": ("a.py", "while True: pass"),
-    "wall time": ("a.py", "import time; print('before', flush=True); time.sleep(60)"),
-    "memory": ("a.py", "x = bytearray(10**9)\nfor i in range(0, 10**9, 4096): x[i] = 1"),
-    "output": ("a.py", "print('x' * 10**6)"),
-    "compiled": ("a.c", '#include <stdio.h>\n#warning look\nint main(void) { puts("hello"); }\n'),
-    "compile error": ("a.c", "int main(void) { return nothing; }\n"),
-}
-LIMITS = [f"--limit={limit}" for limit in ("cpu_time=300ms", "wall_time=2s", "memory=64MiB", "output=1KiB")]
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_streams_and_exit_code_are_those_of_a_run_on_this_machine(program, host, source):
-    path = source(*PROGRAMS[program])
-    here, there = both(host, *LIMITS, path, "--", "-v", "two words", "ünï", stdin="input\n")
-    assert there.code == here.code
-    assert there.errors == here.errors
-    if program == "output":  # A server keeps head and tail.
-        assert (len(there.raw), len(here.raw)) == (1024, 1024)
-    else:
-        assert there.raw == here.raw
-
-
-def shape(value):
-    """Names and kinds, without the values."""
-    if isinstance(value, dict):
-        return {key: shape(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [shape(part) for part in value]
-    return "number" if isinstance(value, int) and not isinstance(value, bool) else type(value).__name__
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_the_result_has_the_shape_of_one_of_this_machine_and_an_id(program, host, source):
-    path = source(*PROGRAMS[program])
-    here, there = both(host, "--json", *LIMITS, path, stdin="input\n")
-    assert there.code == here.code == 0
-    local, remote = json.loads(here.out), json.loads(there.out)
-    assert isinstance(remote.pop("id"), str)
-    assert shape(remote) == shape(local)
-    assert (remote["status"], remote["message"]) == (local["status"], local["message"])
-
-
 def test_a_folder_begins_with_its_main_file_and_files_come_back(host, source, tmp_path):
     source("src/helper.py", "def write(): open('made.txt', 'w').write('by helper')")
     source("src/main.py", "import helper, os; helper.write(); os.mkdir('d'); open('d/raw', 'wb').write(b'\\xff')")
@@ -112,32 +60,6 @@ def test_files_are_written_within_the_folder_only(host, python, tmp_path):
     assert "there was not collected: " in ended.err
     assert not (tmp_path / "victim").exists()
     assert (out / "fine").read_text() == "y"
-
-
-COUNT = "import sys, hashlib; d = sys.stdin.buffer.read(); print(len(d), hashlib.sha256(d).hexdigest())"
-
-
-@pytest.mark.parametrize("way", ["pipe", "file", "redirected"])
-def test_much_input_is_uploaded_once_and_read_whole(way, host, python, tmp_path):
-    if not has_blobs(host):
-        pytest.skip("this server has no blobs")
-    data = os.urandom(5 << 20)
-    (tmp_path / "input").write_bytes(data)
-    words = ["--stdin", tmp_path / "input"] if way == "file" else []
-    with open(tmp_path / "input", "rb") as opened:
-        stdin = {"pipe": data, "file": None, "redirected": opened}[way]
-        if way == "redirected":
-            opened.seek(4096)
-            data = data[4096:]
-        here = retort("run", *words, python(COUNT), stdin=stdin)
-        opened.seek(4096)
-        there = run(host, *words, python(COUNT), stdin=stdin)
-        opened.seek(4096)
-        uploads = host.log.read_text().count("operation=blobs.put")
-        again = run(host, *words, python(COUNT), stdin=stdin)
-    assert there.out == here.out == again.out
-    assert there.out.startswith(f"{len(data)} ")
-    assert host.log.read_text().count("operation=blobs.put") == uploads
 
 
 def test_an_unknown_language_and_version_and_file_are_told_as_here(host, python, source):
@@ -173,13 +95,12 @@ def test_a_signal_ends_the_job_on_the_server(number, json_flag, host, python):
         assert until(lambda: "python3" in harness.cell_processes().values())
         running.send_signal(number)
         assert running.wait(timeout=10) == 128 + number
-        assert running.stdout.read() == running.stderr.read() == b""
-    assert until(lambda: not harness.cell_processes())
+        assert not harness.cell_processes()
 
 
 def test_a_signal_ends_the_wait_for_input(host, python):
-    with start("--host", host.url, python(""), stdin=subprocess.PIPE) as running:
-        assert until(lambda: "signalfd" in str([os.readlink(e.path) for e in os.scandir(f"/proc/{running.pid}/fd")]))
+    with start("--host", host.url, python("print('up', flush=True); input()"), stdin=subprocess.PIPE) as running:
+        assert running.stdout.readline() == b"up\n"
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=10) == 130
 
@@ -205,11 +126,11 @@ def test_a_full_queue_is_told_with_when_to_come_again(python, source):
 
 def test_the_server_may_come_from_the_environment_and_an_empty_host_is_this_machine(host, python):
     path = python("import os; print(1)")
-    before = host.log.read_text().count("operation=run ")
+    before = host.log.read_text().count("operation=interactive ")
     assert retort("run", path, env={"RETORT_HOST": host.url}).out == "1\n"
-    assert host.log.read_text().count("operation=run ") == before + 1
+    assert host.log.read_text().count("operation=interactive ") == before + 1
     assert retort("run", "--host", "", path, env={"RETORT_HOST": host.url}).out == "1\n"
-    assert host.log.read_text().count("operation=run ") == before + 1
+    assert host.log.read_text().count("operation=interactive ") == before + 1
 
 
 def test_a_unix_socket_is_a_server_too(python):
@@ -317,17 +238,3 @@ def test_an_answer_that_is_no_result_is_told(python):
         ended = retort("run", "--host", url, python("print(1)"))
     assert (ended.code, ended.out, ended.err.count("\n")) == (125, "", 1)
     assert "is no result of Retort's" in ended.err
-
-
-def test_the_memory_of_an_upload_is_constant(host, python, tmp_path):
-    if not has_blobs(host):
-        pytest.skip("this server has no blobs")
-    with open(tmp_path / "large", "wb") as large:
-        large.truncate(200 << 20)
-    with start("--host", host.url, "--stdin", tmp_path / "large", python(COUNT)) as running:
-        peak = 0
-        while running.poll() is None:
-            peak = max(peak, harness.peak_memory(running.pid) or 0)
-        out = running.stdout.read()
-    assert out.startswith(b"209715200 "), running.stderr.read()
-    assert 0 < peak < 60 << 20
