@@ -1,6 +1,6 @@
 # The system-call filters: a program built from the table in src/cell/filter_rules.cc writes them as C++ arrays.
-add_executable(make-filters src/cell/filter_compiler.cc src/cell/filter_rules.cc src/cell/own_filter_rules.cc
-                            src/cell/filter_relaxations.cc)
+add_executable(make-filters src/cell/filter_compiler.cc src/cell/filter_page.cc src/cell/filter_rules.cc
+                            src/cell/own_filter_rules.cc src/cell/filter_relaxations.cc)
 target_include_directories(make-filters PRIVATE src)
 target_link_libraries(make-filters PRIVATE retort_flags PkgConfig::SECCOMP)
 set(RETORT_FILTERS ${CMAKE_BINARY_DIR}/generated/cell/filters.inc)

@@ -12,11 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
@@ -25,11 +23,13 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "cell/filter_page.h"
 #include "cell/filter_rules.h"
 
 namespace {
 
 using retort::cell::Answer;
+using retort::cell::call_names;
 using retort::cell::Compare;
 using retort::cell::Condition;
 using retort::cell::Group;
@@ -72,13 +72,6 @@ scmp_arg_cmp comparison(const Condition& condition) {
   die("an unknown comparison");
 }
 
-std::vector<std::string> words(std::string_view text) {
-  std::istringstream stream{std::string(text)};
-  std::vector<std::string> found;
-  for (std::string word; stream >> word;) found.push_back(word);
-  return found;
-}
-
 void add(scmp_filter_ctx filter,
          std::uint32_t action,
          const std::string& call,
@@ -94,7 +87,7 @@ void add_rule(scmp_filter_ctx filter,
               const std::set<std::string>& taken) {
   std::vector<scmp_arg_cmp> conditions;
   for (const Condition& condition : rule.all) conditions.push_back(comparison(condition));
-  for (const std::string& call : words(rule.calls)) {
+  for (const std::string& call : call_names(rule.calls)) {
     if (taken.contains(call)) continue;
     if (rule.one_of.empty()) {
       add(filter, action, call, conditions);
@@ -130,7 +123,7 @@ std::vector<sock_filter> compile(const std::set<Profile>& profiles,
   // filter: an add-on opens what the base refuses.
   std::set<std::string> allowed;
   if (relaxation != nullptr) {
-    for (const std::string& call : words(relaxation->calls)) {
+    for (const std::string& call : call_names(relaxation->calls)) {
       allowed.insert(call);
       add(filter, SCMP_ACT_ALLOW, call, {});
     }
@@ -141,7 +134,7 @@ std::vector<sock_filter> compile(const std::set<Profile>& profiles,
     if (group.answer != Answer::allow || !profiles.contains(group.profile)) continue;
     for (const Rule& rule : group.rules) {
       if (rule.all.empty() && rule.one_of.empty()) {
-        for (const std::string& call : words(rule.calls)) allowed.insert(call);
+        for (const std::string& call : call_names(rule.calls)) allowed.insert(call);
       }
       add_rule(filter, SCMP_ACT_ALLOW, rule, relaxed);
     }
@@ -167,11 +160,11 @@ std::vector<sock_filter> compile_own(Own process, bool lenient) {
       filter, SCMP_FLTATR_ACT_BADARCH, lenient ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   std::set<std::string> calls;
-  for (const std::string& call : words(retort::cell::own_calls(process))) calls.insert(call);
+  for (const std::string& call : call_names(retort::cell::own_calls(process))) calls.insert(call);
   for (const Group& group : retort::cell::filter_rules()) {
     if (process != Own::keeper || group.answer != Answer::allow) continue;
     for (const Rule& rule : group.rules) {
-      for (const std::string& call : words(rule.calls)) calls.insert(call);
+      for (const std::string& call : call_names(rule.calls)) calls.insert(call);
     }
   }
   if (!lenient) {
@@ -209,69 +202,10 @@ void write_calls(std::ostream& out) {
   std::set<std::string> calls;
   for (const Group& group : retort::cell::filter_rules()) {
     for (const Rule& rule : group.rules) {
-      for (const std::string& call : words(rule.calls)) calls.insert(call);
+      for (const std::string& call : call_names(rule.calls)) calls.insert(call);
     }
   }
   for (const std::string& call : calls) out << "{\"" << call << "\", " << number_of(call) << "},\n";
-}
-
-std::string profile_text(Profile profile) {
-  switch (profile) {
-    case Profile::base:
-      return "always";
-    case Profile::loopback:
-      return "`network = loopback`";
-    case Profile::ptrace:
-      return "add-on `ptrace`";
-    case Profile::inotify:
-      return "add-on `inotify`";
-    case Profile::terminal:
-      return "a terminal";
-  }
-  die("an unknown profile");
-}
-
-std::string hexadecimal(std::uint64_t value) {
-  std::ostringstream text;
-  text << (value < 10 ? "" : "0x") << std::hex << value;
-  return text.str();
-}
-
-std::string arguments_text(const Rule& rule) {
-  std::string text;
-  for (const Condition& condition : rule.all) {
-    const std::string argument = "arg" + std::to_string(condition.argument);
-    const std::string value = hexadecimal(condition.value);
-    text += text.empty() ? "" : ", ";
-    if (condition.compare == Compare::equal) text += argument + " = " + value;
-    if (condition.compare == Compare::greater) text += argument + " > " + value;
-    if (condition.compare == Compare::masked_equal)
-      text += argument + " & " + hexadecimal(condition.mask) + " = " + value;
-  }
-  if (rule.one_of.empty()) return text.empty() ? "any" : text;
-  text += (text.empty() ? "arg" : ", arg") + std::to_string(rule.one_of_argument) + " in";
-  for (const std::uint64_t value : rule.one_of) text += " " + hexadecimal(value);
-  return text;
-}
-
-void write_page(std::ostream& out) {
-  for (const Group& group : retort::cell::filter_rules()) {
-    std::string reason(group.reason);
-    reason.front() = static_cast<char>(std::toupper(reason.front()));
-    out << "## " << reason << "\n\n";
-    const char* name = group.error == 0 ? nullptr : strerrorname_np(group.error);
-    out << "Profile: " << profile_text(group.profile) << ". Answer: "
-        << (group.answer == Answer::allow ? "let through"
-            : name == nullptr             ? "success, and nothing is done"
-                                          : "`" + std::string(name) + "`")
-        << ".\n\n| calls | arguments |\n|---|---|\n";
-    for (const Rule& rule : group.rules) {
-      out << "|";
-      for (const std::string& call : words(rule.calls)) out << " `" << call << "`";
-      out << " | " << arguments_text(rule) << " |\n";
-    }
-    out << "\n";
-  }
 }
 
 }  // namespace
@@ -285,7 +219,7 @@ int main(int argc, char** argv) {
     die("usage: make-filters OUTPUT [lenient|weak] | --calls OUTPUT | --page OUTPUT");
   std::ofstream out(mode.empty() ? argv[1] : argv[2]);
   if (!mode.empty()) {
-    mode == "--calls" ? write_calls(out) : write_page(out);
+    mode == "--calls" ? write_calls(out) : retort::cell::write_filter_page(out);
     out.close();
     return out ? 0 : 1;
   }

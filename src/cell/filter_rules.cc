@@ -18,6 +18,7 @@
 #include <termios.h>
 
 #include <cerrno>
+#include <sstream>
 
 namespace retort::cell {
 namespace {
@@ -488,6 +489,13 @@ constexpr Group kGroups[] = {
 
 std::span<const Group> filter_rules() {
   return kGroups;
+}
+
+std::vector<std::string> call_names(std::string_view calls) {
+  std::istringstream stream{std::string(calls)};
+  std::vector<std::string> names;
+  for (std::string name; stream >> name;) names.push_back(name);
+  return names;
 }
 
 }  // namespace retort::cell

@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace retort::cell {
 
@@ -51,6 +53,8 @@ struct Group {
 };
 
 std::span<const Group> filter_rules();
+// Those of one rule.
+std::vector<std::string> call_names(std::string_view calls);
 
 // Retort's own processes, from when they have set themselves up: what each still does. Any other
 // call ends it.
