@@ -33,7 +33,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kAtOnce = std::size_t{64} << 10U;
+// A message of 64 KiB, with its head, is one write.
+constexpr std::size_t kAtOnce = std::size_t{128} << 10U;
 constexpr auto kHandshake = std::chrono::seconds(30);
 
 // A transport as Beast wants a stream.
