@@ -24,27 +24,6 @@ constexpr std::int64_t kMostAuditEntries = 100'000;
 // Between two evictions, this part of what all blobs may have comes on top.
 constexpr std::uint64_t kPartBetween = 16;
 
-// What an upload that has not ended takes of the disk.
-class Claim {
- public:
-  explicit Claim(std::shared_ptr<std::uint64_t> all) : all_(std::move(all)) {}
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-  ~Claim() { *all_ -= bytes_; }
-
-  // False when all uploads would have more than `most`.
-  bool grow(std::uint64_t bytes, ByteSize most) {
-    if (*all_ + bytes > most.bytes()) return false;
-    *all_ += bytes;
-    bytes_ += bytes;
-    return true;
-  }
-
- private:
-  std::shared_ptr<std::uint64_t> all_;
-  std::uint64_t bytes_ = 0;
-};
-
 Problem too_large(ByteSize largest) {
   return {.code = ProblemCode::body_too_large,
           .detail = "a blob may have " + base::to_text(largest),
@@ -116,7 +95,7 @@ Task<> Service::store_blob(Call& call) {
   }
   const auto upload = std::make_shared<store::Upload>(*std::move(begun));
   const auto buffer = std::make_shared<std::vector<char>>(kChunk);
-  Claim claim(uploading_);
+  Count::Share claim = uploading_.take(0);
   std::uint64_t size = 0;
   std::uint64_t flushed = 0;
   for (;;) {
@@ -130,10 +109,11 @@ Task<> Service::store_blob(Call& call) {
       const Problem problem = too_large(largest);
       co_return co_await call.answer(problem);
     }
-    if (!claim.grow(*count, settings->blobs.size)) {
+    if (uploading_.value() + *count > settings->blobs.size.bytes()) {
       const Problem problem = storage_full();
       co_return co_await call.answer(problem);
     }
+    claim.grow(*count);
     const bool is_to_flush = size - flushed >= kFlushAfter;
     if (is_to_flush) flushed = size;
     auto write = [upload, buffer, bytes = *count, is_to_flush] {

@@ -210,18 +210,17 @@ std::expected<Callers::JobPass, Problem> Callers::enter_job(const Caller& caller
                                      .retry_after_s = 60});
     }
   }
-  auto& count = jobs_[caller.turn];
-  if (!count) count = std::make_shared<std::uint64_t>(0);
-  if (caller.most_parallel && *count >= *caller.most_parallel) {
+  Count& jobs = jobs_[caller.turn];
+  if (caller.most_parallel && jobs.value() >= *caller.most_parallel) {
     return std::unexpected(
         Problem{.code = ProblemCode::too_many_jobs,
-                .detail = "you have " + std::to_string(*count) +
+                .detail = "you have " + std::to_string(jobs.value()) +
                           " jobs waiting or running, and may have no more at one time",
                 .retry_after_s = 1});
   }
-  JobPass pass(count);
+  JobPass pass = jobs.take(1);
   if (jobs_.size() >= kMostRemembered) {
-    std::erase_if(jobs_, [](const auto& entry) { return *entry.second == 0; });
+    std::erase_if(jobs_, [](const auto& entry) { return entry.second.is_idle(); });
   }
   return pass;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "api/count.h"
 #include "api/key_bounds.h"
 #include "api/problem.h"
 #include "api/settings.h"
@@ -32,22 +33,7 @@ struct Caller {
 class Callers {
  public:
   // Counts as one of the caller's jobs while it exists.
-  class JobPass {
-   public:
-    JobPass() = default;
-    JobPass(JobPass&&) noexcept = default;
-    JobPass& operator=(JobPass&&) = delete;
-    JobPass(const JobPass&) = delete;
-    JobPass& operator=(const JobPass&) = delete;
-    ~JobPass() {
-      if (count_) --*count_;
-    }
-
-   private:
-    friend class Callers;
-    explicit JobPass(std::shared_ptr<std::uint64_t> count) : count_(std::move(count)) { ++*count_; }
-    std::shared_ptr<std::uint64_t> count_;
-  };
+  using JobPass = Count::Share;
 
   // Both outlive it.
   Callers(Storage& storage, const Settings& settings) : storage_(storage), settings_(&settings) {}
@@ -96,7 +82,7 @@ class Callers {
   std::map<std::string, KnownKey> keys_;  // by the token's SHA-256
   std::map<std::string, Bucket> buckets_;
   std::map<std::string, Spent> spent_;
-  std::map<std::string, std::shared_ptr<std::uint64_t>> jobs_;
+  std::map<std::string, Count> jobs_;
 };
 
 }  // namespace retort::api

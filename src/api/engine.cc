@@ -53,16 +53,16 @@ Problem problem_of(const Error& error) {
   }
 }
 
-// One of them while it exists.
-class Counted {
+// One that runs, for the figures, while it exists.
+class CountedCell {
  public:
-  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --count_; }
+  explicit CountedCell(Metrics& metrics) : metrics_(metrics) { metrics_.cell_started(); }
+  CountedCell(const CountedCell&) = delete;
+  CountedCell& operator=(const CountedCell&) = delete;
+  ~CountedCell() { metrics_.cell_ended(); }
 
  private:
-  std::size_t& count_;
+  Metrics& metrics_;
 };
 
 }  // namespace
@@ -110,7 +110,7 @@ async::Task<std::expected<JobResult, Problem>> Engine::run(Order order,
                   .memory = job::memory_of(work->order.submission),
                   .bytes = work->order.bytes,
                   .most_at_once = work->order.most_at_once};
-  const Counted counted(jobs_);
+  const Count::Share counted = jobs_.take(1);
   auto seated = co_await await_seat(work, cancel);
   std::expected<JobResult, Problem> result = cancelled_result();
   if (!seated) {
@@ -195,11 +195,10 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
   cancel->on_cancel([job = std::weak_ptr(work->job)] {
     if (const auto running = job.lock()) running->cancel();
   });
-  parts_.metrics.cell_started();
+  const CountedCell counted(parts_.metrics);
   if (work->order.on_started) work->order.on_started(work->job);
   work->job->start();
   co_await work->changed.wait();
-  parts_.metrics.cell_ended();
   work->job.reset();
   base::Result<JobResult>& result = *work->result;
   if (!result) co_return std::unexpected(problem_of(result.error()));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/cancel.h"
+#include "api/count.h"
 #include "api/metrics.h"
 #include "api/problem.h"
 #include "api/settings.h"
@@ -65,7 +66,7 @@ class Engine {
   [[nodiscard]] job::Scheduler::Figures figures() const { return scheduler_.figures(); }
   [[nodiscard]] const job::Capacity& capacity() const { return scheduler_.capacity(); }
   // Jobs between their admission and their result.
-  [[nodiscard]] std::size_t jobs() const { return jobs_; }
+  [[nodiscard]] std::uint64_t jobs() const { return jobs_.value(); }
 
  private:
   struct Work;
@@ -80,7 +81,7 @@ class Engine {
   Parts parts_;
   keeper::Client* keeper_ = nullptr;
   job::Scheduler scheduler_;
-  std::size_t jobs_ = 0;
+  Count jobs_;
 };
 
 }  // namespace retort::api

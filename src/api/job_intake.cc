@@ -6,6 +6,8 @@
 
 namespace retort::api {
 
+using base::Error;
+using base::Fault;
 using base::Result;
 using store::Inserted;
 
@@ -15,6 +17,20 @@ namespace {
 constexpr std::size_t kMostAtOnce = 256;
 
 }  // namespace
+
+// Those of one commit: told when it goes, in whichever way their writer ends.
+struct JobIntake::Batch {
+  Batch() = default;
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  ~Batch() {
+    for (const auto& job : jobs) {
+      if (!job->answer) job->answer.emplace(Error{Fault::internal, "it was not written", 0});
+      job->done.set();
+    }
+  }
+  std::vector<std::shared_ptr<Waiting>> jobs;
+};
 
 std::optional<Problem> JobIntake::check_room(const std::string& owner,
                                              const Settings::Async& bounds,
@@ -48,32 +64,30 @@ async::Task<Result<Inserted>> JobIntake::insert(store::NewJob job) {
   ++stored_;
   ++stored_of_[owner];
   waiting_.push_back(waiting);
-  if (!std::exchange(is_writing_, true)) async::spawn(executor_, write());
+  if (writers_.value() == 0) async::spawn(executor_, write(writers_.take(1)));
   co_await waiting->done.wait();
   const bool is_new = *waiting->answer && !(*waiting->answer)->existed;
   if (!is_new) removed(owner);
   co_return *std::move(waiting->answer);
 }
 
-async::Task<> JobIntake::write() {
+async::Task<> JobIntake::write(Count::Share writer) {
+  const Count::Share writing = std::move(writer);  // until the last line below
   while (!waiting_.empty()) {
-    std::vector<std::shared_ptr<Waiting>> batch;
+    Batch batch;
     auto jobs = std::make_shared<std::vector<store::NewJob>>();
-    while (!waiting_.empty() && batch.size() < kMostAtOnce) {
+    while (!waiting_.empty() && batch.jobs.size() < kMostAtOnce) {
       jobs->push_back(std::move(waiting_.front()->job));
-      batch.push_back(std::move(waiting_.front()));
+      batch.jobs.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
     }
     auto work = [jobs, now = utc_now_us()](Storage::Stores& stores) {
       return stores.jobs.insert(*jobs, now);
     };
     auto answers = co_await storage_.run(std::move(work));
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      batch[i]->answer.emplace(std::move(answers[i]));
-      batch[i]->done.set();
-    }
+    for (std::size_t i = 0; i < batch.jobs.size(); ++i)
+      batch.jobs[i]->answer.emplace(std::move(answers[i]));
   }
-  is_writing_ = false;
 }
 
 void JobIntake::removed(const std::string& owner) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "api/count.h"
 #include "api/problem.h"
 #include "api/storage.h"
 #include "async/event.h"
@@ -48,12 +49,13 @@ class JobIntake {
     async::Event done;
   };
 
-  async::Task<> write();
+  struct Batch;
+  async::Task<> write(Count::Share writer);
 
   async::Executor executor_;
   Storage& storage_;
   std::deque<std::shared_ptr<Waiting>> waiting_;
-  bool is_writing_ = false;
+  Count writers_;  // one or none
   std::uint64_t stored_ = 0;
   std::map<std::string, std::uint64_t> stored_of_;  // by owner
   std::uint64_t bytes_ = 0;                         // of requests and results

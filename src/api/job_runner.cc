@@ -53,7 +53,7 @@ std::optional<Problem> problem_of(const Result<store::Key>& key, std::int64_t no
 }  // namespace
 
 JobRunner::JobRunner(Service& service)
-    : service_(service), changed_(service.parts_.executor), gate_(service.parts_.executor) {}
+    : service_(service), lanes_(service.parts_.executor), gate_(service.parts_.executor) {}
 
 std::string JobRunner::outcome_of(const json::object& result) {
   return "{\"result\":" + text::compact(result) + "}";
@@ -80,26 +80,10 @@ void JobRunner::start() {
   async::spawn(service_.parts_.executor, purge());
 }
 
-void JobRunner::added(const std::string& owner) {
-  auto& lane = lanes_[owner];
-  if (!lane) {
-    lane = std::make_shared<Lane>();
-    lane->owner = owner;
-  }
-  lane->has_more = true;
-  changed_.set();
-}
-
-std::shared_ptr<StoredJob> JobRunner::find(const std::string& id) const {
-  const auto found = jobs_.find(id);
-  return found == jobs_.end() ? nullptr : found->second;
-}
-
 void JobRunner::shut() {
   is_shut_ = true;
-  changed_.set();
-  const auto jobs = jobs_;
-  for (const auto& [id, job] : jobs) {
+  lanes_.changed().set();
+  for (const auto& job : lanes_.all()) {
     if (job->is_begun) continue;
     job->is_put_back = true;
     job->cancel->cancel();
@@ -107,8 +91,7 @@ void JobRunner::shut() {
 }
 
 void JobRunner::put_back() {
-  const auto jobs = jobs_;
-  for (const auto& [id, job] : jobs) {
+  for (const auto& job : lanes_.all()) {
     job->is_put_back = true;
     job->cancel->cancel();
   }
@@ -121,21 +104,9 @@ Task<> JobRunner::ended() {
 // ---- From the database into memory. ----
 
 bool JobRunner::has_room() const {
-  if (jobs_.empty()) return true;
-  const Settings& settings = *service_.settings_;
-  return jobs_.size() < kMostInMemory && bytes_ < settings.queue.bytes.bytes() / 2;
-}
-
-// In turns.
-std::shared_ptr<JobRunner::Lane> JobRunner::next_lane() {
-  const auto wants = [](const auto& entry) {
-    return entry.second->has_more && entry.second->inside < entry.second->most_inside;
-  };
-  auto found = std::find_if(lanes_.upper_bound(last_lane_), lanes_.end(), wants);
-  if (found == lanes_.end()) found = std::find_if(lanes_.begin(), lanes_.end(), wants);
-  if (found == lanes_.end()) return nullptr;
-  last_lane_ = found->first;
-  return found->second;
+  if (lanes_.size() == 0) return true;
+  const base::ByteSize most = service_.settings_->queue.bytes;
+  return lanes_.size() < kMostInMemory && lanes_.bytes().bytes() < most.bytes() / 2;
 }
 
 Task<> JobRunner::take_jobs() {
@@ -152,10 +123,10 @@ Task<> JobRunner::take_jobs() {
     co_await async::sleep_for(kPause);
   }
   while (!is_shut_) {
-    changed_.reset();
-    auto lane = has_room() ? next_lane() : nullptr;
+    lanes_.changed().reset();
+    auto lane = has_room() ? lanes_.next() : nullptr;
     if (!lane) {
-      co_await changed_.wait();
+      co_await lanes_.changed().wait();
       continue;
     }
     const bool is_read = co_await take_from(lane);
@@ -163,9 +134,10 @@ Task<> JobRunner::take_jobs() {
   }
 }
 
-Task<bool> JobRunner::take_from(std::shared_ptr<Lane> lane) {
+Task<bool> JobRunner::take_from(std::shared_ptr<JobLanes::Lane> lane) {
   lane->has_more = false;
-  const std::size_t room = std::min(lane->most_inside - lane->inside, kMostInMemory - jobs_.size());
+  const std::size_t room =
+      std::min(lane->most_inside - lane->inside, kMostInMemory - lanes_.size());
   auto work = [owner = lane->owner, after = lane->last, room](Storage::Stores& stores) {
     return stores.jobs.queued(owner, after, static_cast<std::int64_t>(room));
   };
@@ -182,32 +154,35 @@ Task<bool> JobRunner::take_from(std::shared_ptr<Lane> lane) {
       lane->has_more = true;
       break;
     }
-    auto job = std::make_shared<StoredJob>(service_.parts_.executor, next.id, lane->owner);
-    job->bytes = static_cast<std::uint64_t>(next.bytes);
-    bytes_ += job->bytes;
-    jobs_[next.id] = job;
-    lane->last = next.sequence;
-    ++lane->inside;
-    async::spawn(service_.parts_.executor, run(job, lane));
+    async::spawn(service_.parts_.executor, run(lanes_.enter(lane, next)));
   }
   co_return true;
 }
 
 // ---- One job. ----
 
-Task<> JobRunner::run(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane) {
+Task<> JobRunner::run(JobLanes::Place place) {
   const auto pass = gate_.enter();
-  if (pass) {
-    while (co_await attempt(job, lane) == Next::again) {
-      if (is_shut_) break;
-      co_await async::sleep_for(kQueuePause);
-    }
+  if (!pass) co_return;
+  std::optional<std::string> defect;
+  try {
+    co_await attempt_until_over(place);
+  } catch (const std::exception& error) {
+    defect = error.what();
   }
-  jobs_.erase(job->id);
-  bytes_ -= job->bytes;
-  --lane->inside;
-  job->ended.set();
-  changed_.set();
+  if (!defect) co_return;
+  // One result, whatever happens.
+  service_.parts_.log.error("a stored job ended by an exception",
+                            {{"job", place.job()->id}, {"error", *defect}});
+  std::string outcome = outcome_of(internal_problem(), place.job()->id);
+  co_await finish(place.job(), std::move(outcome));
+}
+
+Task<> JobRunner::attempt_until_over(const JobLanes::Place& place) {
+  while (co_await attempt(place) == Next::again) {
+    if (is_shut_) break;
+    co_await async::sleep_for(kQueuePause);
+  }
 }
 
 Task<JobRunner::Loaded> JobRunner::load(const StoredJob& job) {
@@ -239,8 +214,8 @@ Caller JobRunner::caller_of(const StoredJob& job,
   return caller;
 }
 
-Task<JobRunner::Next> JobRunner::attempt(std::shared_ptr<StoredJob> job,
-                                         std::shared_ptr<Lane> lane) {
+Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
+  const std::shared_ptr<StoredJob> job = place.job();
   const auto settings = service_.settings_;
   job->has_cell = false;
   const Loaded loaded = co_await load(*job);
@@ -278,10 +253,9 @@ Task<JobRunner::Next> JobRunner::attempt(std::shared_ptr<StoredJob> job,
   }
   const Caller caller = caller_of(*job, key, bounds);
   const std::size_t seats = service_.parts_.engine.capacity().seats;
-  lane->most_inside = static_cast<std::size_t>(
-                          std::min<std::uint64_t>(seats, caller.most_parallel.value_or(seats))) +
-                      kReady;
-  changed_.set();
+  place.widen_lane(static_cast<std::size_t>(
+                       std::min<std::uint64_t>(seats, caller.most_parallel.value_or(seats))) +
+                   kReady);
 
   Order order;
   std::string runtime;

@@ -6,18 +6,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "api/callers.h"
-#include "api/cancel.h"
-#include "api/job_request.h"
+#include "api/job_lanes.h"
 #include "api/problem.h"
-#include "async/event.h"
 #include "async/gate.h"
 #include "async/task.h"
 #include "job/submission.h"
@@ -27,27 +22,6 @@
 namespace retort::api {
 
 class Service;
-
-// One that is in memory.
-struct StoredJob {
-  StoredJob(const async::Executor& executor, std::string job_id, std::string job_owner)
-      : id(std::move(job_id)), owner(std::move(job_owner)), ended(executor) {}
-
-  std::string id;
-  std::string owner;
-  std::shared_ptr<Cancel> cancel = std::make_shared<Cancel>();
-  async::Event ended;        // it has its result, or is queued again
-  bool is_unwanted = false;  // its owner cancelled it
-  bool is_put_back = false;  // the server cancelled it, to run it another time
-  bool is_begun = false;     // it is `running` in the database
-  bool is_retried = false;   // it could not be begun, and is tried again
-  bool has_cell = false;     // in this attempt a program may have run
-  std::int64_t attempt = 0;  // from 1
-  std::optional<std::size_t> ahead;
-  std::uint64_t bytes = 0;         // of its request
-  std::vector<BlobUse> blobs;      // to be opened when it begins
-  std::optional<Problem> problem;  // why it did not take place
-};
 
 // One thread.
 class JobRunner {
@@ -61,9 +35,11 @@ class JobRunner {
   // end.
   void start();
   // A job of this owner was stored.
-  void added(const std::string& owner);
+  void added(const std::string& owner) { lanes_.added(owner); }
   // Null when it is not in memory: then it is queued or done.
-  [[nodiscard]] std::shared_ptr<StoredJob> find(const std::string& id) const;
+  [[nodiscard]] std::shared_ptr<StoredJob> find(const std::string& id) const {
+    return lanes_.find(id);
+  }
 
   // A job that was not in memory got its result.
   void was_finished(const std::string& id);
@@ -82,14 +58,6 @@ class JobRunner {
   static std::string cancelled_outcome(const std::string& id, const std::string& runtime);
 
  private:
-  // Of one owner, kept for good: there are as many as keys.
-  struct Lane {
-    std::string owner;
-    std::int64_t last = 0;  // the place of the last job that was taken from the database
-    bool has_more = true;   // behind it
-    std::size_t inside = 0;
-    std::size_t most_inside = 1;
-  };
   struct Loaded {
     base::Result<store::Job> job;
     std::optional<base::Result<store::Key>> key;
@@ -97,13 +65,13 @@ class JobRunner {
   enum class Next : std::uint8_t { over, again };
 
   async::Task<> take_jobs();
-  async::Task<bool> take_from(std::shared_ptr<Lane> lane);
-  [[nodiscard]] std::shared_ptr<Lane> next_lane();
+  async::Task<bool> take_from(std::shared_ptr<JobLanes::Lane> lane);
   [[nodiscard]] bool has_room() const;
   async::Task<> purge();
 
-  async::Task<> run(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane);
-  async::Task<Next> attempt(std::shared_ptr<StoredJob> job, std::shared_ptr<Lane> lane);
+  async::Task<> run(JobLanes::Place place);
+  async::Task<> attempt_until_over(const JobLanes::Place& place);
+  async::Task<Next> attempt(const JobLanes::Place& place);
   async::Task<Loaded> load(const StoredJob& job);
   async::Task<bool> on_seat(std::shared_ptr<StoredJob> job, job::Submission& submission);
   async::Task<> finish(std::shared_ptr<StoredJob> job, std::string outcome);
@@ -111,11 +79,7 @@ class JobRunner {
   Caller caller_of(const StoredJob& job, const store::Key* key, const KeyBounds& bounds) const;
 
   Service& service_;
-  std::map<std::string, std::shared_ptr<Lane>> lanes_;  // by owner
-  std::string last_lane_;                               // whose turn it was
-  std::map<std::string, std::shared_ptr<StoredJob>> jobs_;
-  std::uint64_t bytes_ = 0;
-  async::Event changed_;
+  JobLanes lanes_;
   async::Gate gate_;
   bool is_shut_ = false;
 };

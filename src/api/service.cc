@@ -223,23 +223,6 @@ Task<> Service::dispatch(Call& call, const Route& route) {
 
 // ---- What handlers share. ----
 
-namespace {
-
-// Counted while it exists, in whichever way the reading ends.
-class BodyBytes {
- public:
-  BodyBytes(std::uint64_t& sum, std::uint64_t bytes) : sum_(sum), bytes_(bytes) { sum_ += bytes_; }
-  BodyBytes(const BodyBytes&) = delete;
-  BodyBytes& operator=(const BodyBytes&) = delete;
-  ~BodyBytes() { sum_ -= bytes_; }
-
- private:
-  std::uint64_t& sum_;
-  std::uint64_t bytes_;
-};
-
-}  // namespace
-
 Task<std::expected<std::string, Problem>> Service::read_body(Call& call) {
   const std::string* const type = call.head().header("content-type");
   const std::string_view media =
@@ -252,12 +235,12 @@ Task<std::expected<std::string, Problem>> Service::read_body(Call& call) {
   // Who reads is not in the queue yet: what is on its way counts here.
   const std::uint64_t expected =
       std::min(call.head().content_length.value_or(largest.bytes()), largest.bytes());
-  if (body_bytes_ > 0 && body_bytes_ + expected > settings_->queue.bytes.bytes()) {
+  if (body_bytes_.value() > 0 && body_bytes_.value() + expected > settings_->queue.bytes.bytes()) {
     co_return std::unexpected(Problem{.code = ProblemCode::unavailable,
                                       .detail = "too many large bodies are on their way; try again",
                                       .retry_after_s = 1});
   }
-  const BodyBytes counted(body_bytes_, expected);
+  const Count::Share counted = body_bytes_.take(expected);
   auto body = co_await call.exchange.read_all(largest);
   if (!body) {
     if (body.error().fault == base::Fault::exhausted) {

@@ -11,8 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "api/batch.h"
 #include "api/callers.h"
 #include "api/cancel.h"
+#include "api/count.h"
 #include "api/engine.h"
 #include "api/job_request.h"
 #include "api/log.h"
@@ -112,14 +114,8 @@ class Service {
   // job_events_handler.cc
   async::Task<> follow_job(Call& call);
   // batch_handler.cc
-  struct Batch;
   async::Task<> run_batch(Call& call);
-  async::Task<> run_of_batch(std::shared_ptr<Batch> batch,
-                             std::size_t index,
-                             text::json::value body,
-                             std::shared_ptr<Callers::JobPass> pass);
-  async::Task<std::expected<text::json::object, Problem>> run_batched(
-      std::shared_ptr<Batch> batch, text::json::value body, std::shared_ptr<Cancel> cancel);
+  async::Task<> run_of_batch(Batch::Turn turn, text::json::value body, Caller caller);
   // runtime_handlers.cc
   async::Task<> list_runtimes(Call& call);
   async::Task<> show_runtime(Call& call);
@@ -188,10 +184,10 @@ class Service {
   std::unique_ptr<JobIntake> intake_;
   std::unique_ptr<WebhookDelivery> webhooks_;
   std::unique_ptr<JobRunner> runner_;
-  std::uint64_t body_bytes_ = 0;  // of bodies that are being read
+  Count body_bytes_;  // of bodies that are being read
   bool is_draining_ = false;
   // Bytes of blobs on their way in, and of those that came since the last eviction.
-  std::shared_ptr<std::uint64_t> uploading_ = std::make_shared<std::uint64_t>(0);
+  Count uploading_;
   std::uint64_t uploaded_ = 0;
 };
 

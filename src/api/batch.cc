@@ -1,0 +1,62 @@
+// Batch: turns, and what is left when they end.
+#include "api/batch.h"
+
+#include <utility>
+
+namespace retort::api {
+
+namespace json = text::json;
+
+namespace {
+
+std::string line(std::size_t index, std::string_view name, json::object body) {
+  json::object line;
+  line["index"] = index;
+  line[name] = std::move(body);
+  return text::compact(line) + "\n";
+}
+
+}  // namespace
+
+Batch::Turn::Turn(std::shared_ptr<Batch> batch, std::size_t index, Callers::JobPass pass)
+    : batch_(std::move(batch)), index_(index), pass_(std::move(pass)) {
+  fail(internal_problem());
+  batch_->cancels_[index_] = cancel_;
+  ++batch_->running_;
+}
+
+Batch::Turn::~Turn() {
+  if (!batch_) return;
+  if (!batch_->is_left_) batch_->lines_.push_back(std::move(line_));
+  batch_->cancels_[index_].reset();
+  --batch_->running_;
+  batch_->changed_.set();
+}
+
+void Batch::Turn::succeed(json::object result) {
+  line_ = line(index_, "result", std::move(result));
+}
+
+void Batch::Turn::fail(const Problem& problem) {
+  line_ = line(index_, "problem", to_json(problem));
+}
+
+Batch::Turn Batch::begin(std::size_t index, Callers::JobPass pass) {
+  return Turn(shared_from_this(), index, std::move(pass));
+}
+
+void Batch::leave() {
+  is_left_ = true;
+  for (const auto& cancel : cancels_) {
+    if (cancel) cancel->cancel();
+  }
+  changed_.set();
+}
+
+std::string Batch::take_lines() {
+  std::string text;
+  for (const std::string& told : std::exchange(lines_, {})) text += told;
+  return text;
+}
+
+}  // namespace retort::api
