@@ -45,13 +45,12 @@ Task<> Service::run_of_batch(Batch::Turn turn, json::value body, Caller caller) 
   base::Duration pause = kQueuePause;
   while (true) {
     // Once more: kept as JSON, a thousand jobs take less than parsed.
-    auto request = co_await read_job(body, caller);
-    if (!request) co_return turn.fail(request.error());
-    const std::string runtime = request->runtime_id;
-    Order order = order_of(*std::move(request), caller);
-    order.longest_wait = base::Duration::max();
-    auto result = co_await run_job(std::move(order), turn.cancel());
-    if (result) co_return turn.succeed(result_json(*result, runtime, make_id()));
+    auto order = co_await runs_.order(body, caller, JobForm::run);
+    if (!order) co_return turn.fail(order.error());
+    const std::string runtime = order->runtime;
+    order->longest_wait = base::Duration::max();
+    auto result = co_await runs_.run(*std::move(order), turn.cancel());
+    if (result) co_return turn.succeed(runs_.json_of(*result, runtime, make_id()));
     if (result.error().code != ProblemCode::queue_full || turn.cancel()->is_cancelled())
       co_return turn.fail(result.error());
     co_await async::sleep_for(pause);
@@ -68,8 +67,7 @@ Task<> Service::run_batch(Call& call) {
     const Path document;
     const Path list = document.at("jobs");
     for (std::size_t i = 0; i < jobs->size(); ++i) {
-      auto request = parse_job_request(
-          (*jobs)[i], *settings_, offers_, &call.caller.bounds, JobForm::run, list.at(i));
+      auto request = runs_.parse((*jobs)[i], call.caller, JobForm::run, list.at(i));
       if (!request) faults.add(std::move(request).error());
     }
   }
@@ -77,7 +75,7 @@ Task<> Service::run_batch(Call& call) {
     const Problem problem = problem_of(std::move(faults));
     co_return co_await call.answer(problem);
   }
-  if (is_draining_) {
+  if (runs_.is_shut()) {
     const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
   }

@@ -24,7 +24,7 @@ Task<> Service::interact(Call& call) {
     response.headers.push_back({"Sec-WebSocket-Version", "13"});
     co_return co_await call.answer(std::move(response));
   }
-  if (is_draining_) {
+  if (runs_.is_shut()) {
     const Problem problem{.code = ProblemCode::draining,
                           .detail = "this server is about to stop; try again",
                           .retry_after_s = 1};
@@ -63,7 +63,8 @@ Task<std::optional<json::object>> Service::run_interactive(Call& call,
   if (is_announced) {
     order = announced_order(std::move(message), call.caller);
   } else {
-    order = co_await interactive_order(std::move(message), call.caller);
+    order =
+        co_await runs_.order(std::move(message["job"]), call.caller, JobForm::interactive, "job");
   }
   if (!order) {
     session->fail(std::move(order).error());
@@ -75,24 +76,13 @@ Task<std::optional<json::object>> Service::run_interactive(Call& call,
     return join_interactive(seated, session, caller, is_announced);
   };
   order->on_started = [session](const std::shared_ptr<job::Job>& job) { session->job_is(job); };
-  auto ended = co_await run_job(*std::move(order), session->cancel());
+  auto ended = co_await runs_.run(*std::move(order), session->cancel());
   if (!ended) {
     session->fail(std::move(ended).error());
     co_return std::nullopt;
   }
   if (session->has_failed() || session->is_left()) co_return std::nullopt;
-  co_return result_json(*ended, runtime, call.job);
-}
-
-Task<std::expected<Order, Problem>> Service::interactive_order(json::object message,
-                                                               Caller caller) {
-  const Path whole;
-  auto request = parse_job_request(
-      message["job"], *settings_, offers_, &caller.bounds, JobForm::interactive, whole.at("job"));
-  if (!request) co_return std::unexpected(problem_of(std::move(request).error()));
-  if (auto problem = co_await open_blobs(*request, caller.owner))
-    co_return std::unexpected(*std::move(problem));
-  co_return order_of(*std::move(request), caller);
+  co_return runs_.json_of(*ended, runtime, call.job);
 }
 
 // A place for any job of this runtime and these limits.
@@ -100,11 +90,10 @@ std::expected<Order, Problem> Service::announced_order(json::object message,
                                                        const Caller& caller) const {
   message.erase("type");
   message["files"] = json::array{json::object{{"content", ""}}};
-  auto request =
-      parse_job_request(message, *settings_, offers_, &caller.bounds, JobForm::interactive);
+  auto request = runs_.parse(message, caller, JobForm::interactive);
   if (!request) return std::unexpected(problem_of(std::move(request).error()));
   request->submission.program.archive.emplace();  // it may have one, which takes memory to unpack
-  return order_of(*std::move(request), caller);
+  return runs_.order_of(*std::move(request), caller);
 }
 
 // Of run_interactive: it has its seat.
@@ -116,7 +105,8 @@ Task<bool> Service::join_interactive(Order& order,
     session->send_ready();
     auto opening = co_await session->next_opening(kPatience);
     if (!opening) co_return false;
-    auto complete = co_await interactive_order(std::move(opening->message), std::move(caller));
+    auto complete = co_await runs_.order(
+        std::move(opening->message["job"]), std::move(caller), JobForm::interactive, "job");
     if (!complete) {
       session->fail(std::move(complete).error());
       co_return false;

@@ -89,9 +89,12 @@ Task<> Service::create_job(Call& call) {
   }
   const auto key = idempotency_key(call.head());
   if (!key) co_return co_await call.answer(key.error());
-  auto request = parse_job(*json, call.caller, JobForm::stored);
-  if (!request) co_return co_await call.answer(request.error());
-  if (is_draining_) {
+  auto request = runs_.parse(*json, call.caller, JobForm::stored);
+  if (!request) {
+    const Problem problem = problem_of(std::move(request).error());
+    co_return co_await call.answer(problem);
+  }
+  if (runs_.is_shut()) {
     const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
   }
@@ -123,7 +126,8 @@ Task<> Service::create_job(Call& call) {
     accepted = {.id = **std::move(found), .existed = true};
   } else {
     // Told now, since it can be mended now; it is asked again when the job runs.
-    if (auto problem = co_await open_blobs(*request, job.owner))
+    if (auto problem =
+            co_await runs_.open_blobs(request->submission, std::move(request->blobs), job.owner))
       co_return co_await call.answer(*problem);
     job.request = *std::move(body);
     auto inserted = co_await intake_->insert(std::move(job));

@@ -8,7 +8,9 @@
 #include "api/engine.h"
 #include "api/job_feed.h"
 #include "api/job_intake.h"
-#include "api/service.h"
+#include "api/log.h"
+#include "api/metrics.h"
+#include "api/runs.h"
 #include "api/webhook_delivery.h"
 #include "async/deadline.h"
 #include "job/report.h"
@@ -52,8 +54,11 @@ std::optional<Problem> problem_of(const Result<store::Key>& key, std::int64_t no
 
 }  // namespace
 
-JobRunner::JobRunner(Service& service)
-    : service_(service), lanes_(service.parts_.executor), gate_(service.parts_.executor) {}
+JobRunner::JobRunner(const Parts& parts, std::shared_ptr<const Settings> settings)
+    : parts_(parts),
+      settings_(std::move(settings)),
+      lanes_(parts_.executor),
+      gate_(parts_.executor) {}
 
 std::string JobRunner::outcome_of(const json::object& result) {
   return "{\"result\":" + text::compact(result) + "}";
@@ -76,8 +81,8 @@ std::string JobRunner::cancelled_outcome(const std::string& id, const std::strin
 }
 
 void JobRunner::start() {
-  async::spawn(service_.parts_.executor, take_jobs());
-  async::spawn(service_.parts_.executor, purge());
+  async::spawn(parts_.executor, take_jobs());
+  async::spawn(parts_.executor, purge());
 }
 
 void JobRunner::shut() {
@@ -105,7 +110,7 @@ Task<> JobRunner::ended() {
 
 bool JobRunner::has_room() const {
   if (lanes_.size() == 0) return true;
-  const base::ByteSize most = service_.settings_->queue.bytes;
+  const base::ByteSize most = settings_->queue.bytes;
   return lanes_.size() < kMostInMemory && lanes_.bytes().bytes() < most.bytes() / 2;
 }
 
@@ -114,12 +119,12 @@ Task<> JobRunner::take_jobs() {
   if (!pass) co_return;
   while (!is_shut_) {
     auto recover = [](Storage::Stores& stores) { return stores.jobs.recover(); };
-    auto owners = co_await service_.parts_.storage.run(std::move(recover));
+    auto owners = co_await parts_.storage.run(std::move(recover));
     if (owners) {
       for (const std::string& owner : *owners) added(owner);
       break;
     }
-    service_.parts_.log.error("stored jobs cannot be read", {{"error", owners.error()}});
+    parts_.log.error("stored jobs cannot be read", {{"error", owners.error()}});
     co_await async::sleep_for(kPause);
   }
   while (!is_shut_) {
@@ -141,9 +146,9 @@ Task<bool> JobRunner::take_from(std::shared_ptr<JobLanes::Lane> lane) {
   auto work = [owner = lane->owner, after = lane->last, room](Storage::Stores& stores) {
     return stores.jobs.queued(owner, after, static_cast<std::int64_t>(room));
   };
-  auto queued = co_await service_.parts_.storage.run(std::move(work));
+  auto queued = co_await parts_.storage.run(std::move(work));
   if (!queued) {
-    service_.parts_.log.error("stored jobs cannot be read", {{"error", queued.error()}});
+    parts_.log.error("stored jobs cannot be read", {{"error", queued.error()}});
     lane->has_more = true;
     co_return false;
   }
@@ -154,7 +159,7 @@ Task<bool> JobRunner::take_from(std::shared_ptr<JobLanes::Lane> lane) {
       lane->has_more = true;
       break;
     }
-    async::spawn(service_.parts_.executor, run(lanes_.enter(lane, next)));
+    async::spawn(parts_.executor, run(lanes_.enter(lane, next)));
   }
   co_return true;
 }
@@ -172,8 +177,8 @@ Task<> JobRunner::run(JobLanes::Place place) {
   }
   if (!defect) co_return;
   // One result, whatever happens.
-  service_.parts_.log.error("a stored job ended by an exception",
-                            {{"job", place.job()->id}, {"error", *defect}});
+  parts_.log.error("a stored job ended by an exception",
+                   {{"job", place.job()->id}, {"error", *defect}});
   std::string outcome = outcome_of(internal_problem(), place.job()->id);
   co_await finish(place.job(), std::move(outcome));
 }
@@ -191,13 +196,13 @@ Task<JobRunner::Loaded> JobRunner::load(const StoredJob& job) {
     if (!owner.empty()) loaded.key = stores.keys.get(owner);
     return loaded;
   };
-  return service_.parts_.storage.run(std::move(work));
+  return parts_.storage.run(std::move(work));
 }
 
 Caller JobRunner::caller_of(const StoredJob& job,
                             const store::Key* key,
                             const KeyBounds& bounds) const {
-  const Settings& settings = *service_.settings_;
+  const Settings& settings = *settings_;
   Caller caller;
   caller.key_id = job.owner;
   caller.owner = job.owner;
@@ -216,14 +221,14 @@ Caller JobRunner::caller_of(const StoredJob& job,
 
 Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
   const std::shared_ptr<StoredJob> job = place.job();
-  const auto settings = service_.settings_;
+  const auto settings = settings_;
   job->has_cell = false;
   const Loaded loaded = co_await load(*job);
   if (is_shut_) co_return Next::over;
   if (!loaded.job) {
     if (loaded.job.error().fault == Fault::not_found) co_return Next::over;
-    service_.parts_.log.error("a stored job cannot be read",
-                              {{"job", job->id}, {"error", loaded.job.error()}});
+    parts_.log.error("a stored job cannot be read",
+                     {{"job", job->id}, {"error", loaded.job.error()}});
     co_await async::sleep_for(kPause);
     co_return Next::again;
   }
@@ -232,7 +237,7 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     Problem problem{.code = ProblemCode::internal_error,
                     .detail = "given up after " + std::to_string(loaded.job->attempts) +
                               " attempts, which the server or its keeper did not outlive"};
-    service_.parts_.log.error("a stored job is given up", {{"job", job->id}});
+    parts_.log.error("a stored job is given up", {{"job", job->id}});
     std::string outcome = outcome_of(problem, job->id);
     co_await finish(job, std::move(outcome));
     co_return Next::over;
@@ -252,7 +257,7 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     }
   }
   const Caller caller = caller_of(*job, key, bounds);
-  const std::size_t seats = service_.parts_.engine.capacity().seats;
+  const std::size_t seats = parts_.engine.capacity().seats;
   place.widen_lane(static_cast<std::size_t>(
                        std::min<std::uint64_t>(seats, caller.most_parallel.value_or(seats))) +
                    kReady);
@@ -264,13 +269,13 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     if (body && body->is_object()) {
       // It was accepted; whether calls are switched off meanwhile is not the job's concern.
       body->get_object().erase("webhook");
-      auto request = service_.parse_job(*body, caller, JobForm::stored);
+      auto request = parts_.runs.parse(*body, caller, JobForm::stored);
       if (request) {
         runtime = request->runtime_id;
         job->blobs = std::move(request->blobs);
-        order = service_.order_of(*std::move(request), caller);
+        order = parts_.runs.order_of(*std::move(request), caller);
       } else {
-        problem = std::move(request).error();
+        problem = problem_of(std::move(request).error());
       }
     } else {
       problem = internal_problem();
@@ -285,27 +290,25 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
   order.longest_wait = Duration::max();
   order.on_moved = [this, job](std::size_t ahead) {
     job->ahead = ahead;
-    const auto feed = service_.feeds_->find(job->id);
+    const auto feed = parts_.feeds.find(job->id);
     if (feed) feed->publish("queued", json::object{{"ahead", ahead}});
   };
   order.on_seat = [this, job](Order& seated) { return on_seat(job, seated.submission); };
   order.on_started = [this, job](const std::shared_ptr<job::Job>&) {
     job->has_cell = true;
-    const auto feed = service_.feeds_->find(job->id);
+    const auto feed = parts_.feeds.find(job->id);
     if (feed) feed->publish("started", json::object{{"attempt", job->attempt}});
   };
   order.submission.on_stage = [this, job](const job::StageResult& stage) {
-    const auto feed = service_.feeds_->find(job->id);
+    const auto feed = parts_.feeds.find(job->id);
     if (feed) feed->publish("stage", job::to_json(stage));
   };
   order.submission.on_test = [this, job](std::size_t index, const job::TestResult& test) {
-    const auto feed = service_.feeds_->find(job->id);
+    const auto feed = parts_.feeds.find(job->id);
     if (feed) feed->publish("test", json::object{{"index", index}, {"test", job::to_json(test)}});
   };
   if (job->is_put_back) co_return Next::over;
-  const std::string turn = order.owner;
-  auto result = co_await service_.parts_.engine.run(std::move(order), job->cancel);
-  if (result) service_.callers_.charge(turn, cpu_time_of(*result));
+  auto result = co_await parts_.runs.run_stored(std::move(order), job->cancel);
   job->ahead.reset();
 
   if (job->problem) {
@@ -337,7 +340,7 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     if (job->is_begun) co_await queue_again(job, false);
     co_return Next::over;
   }
-  std::string outcome = outcome_of(service_.result_json(*result, runtime, job->id));
+  std::string outcome = outcome_of(parts_.runs.json_of(*result, runtime, job->id));
   co_await finish(job, std::move(outcome));
   co_return Next::over;
 }
@@ -356,7 +359,7 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
     return begun;
   };
   job->is_begun = true;  // as soon as it may be
-  Begun begun = co_await service_.parts_.storage.run(std::move(work));
+  Begun begun = co_await parts_.storage.run(std::move(work));
   if (begun.problem) {
     job->is_begun = false;
     job->problem = std::move(begun.problem);
@@ -366,18 +369,13 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
     job->is_begun = false;
     const Fault fault = begun.attempt.error().fault;
     if (fault == Fault::busy || fault == Fault::not_found) co_return false;  // cancelled meanwhile
-    service_.parts_.log.error("a stored job cannot be begun",
-                              {{"job", job->id}, {"error", begun.attempt.error()}});
+    parts_.log.error("a stored job cannot be begun",
+                     {{"job", job->id}, {"error", begun.attempt.error()}});
     job->is_retried = true;
     co_return false;
   }
   job->attempt = *begun.attempt;
-  if (job->blobs.empty()) co_return true;
-  JobRequest request;
-  request.blobs = job->blobs;
-  request.submission = std::move(submission);
-  auto problem = co_await service_.open_blobs(request, job->owner);
-  submission = std::move(request.submission);
+  auto problem = co_await parts_.runs.open_blobs(submission, job->blobs, job->owner);
   if (!problem) co_return true;
   // The host's trouble is for another attempt.
   if (problem->code == ProblemCode::internal_error) {
@@ -395,14 +393,13 @@ Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
     auto work = [id = job->id, text, now = utc_now_us()](Storage::Stores& stores) {
       return stores.jobs.finish(id, *text, now);
     };
-    auto finished = co_await service_.parts_.storage.run(std::move(work));
+    auto finished = co_await parts_.storage.run(std::move(work));
     if (!finished && finished.error().fault == Fault::invalid) {
       text = std::make_shared<const std::string>(outcome_of(internal_problem(), job->id));
       continue;
     }
     if (finished || finished.error().fault == Fault::not_found) break;
-    service_.parts_.log.error("a result cannot be stored",
-                              {{"job", job->id}, {"error", finished.error()}});
+    parts_.log.error("a result cannot be stored", {{"job", job->id}, {"error", finished.error()}});
     // The next server runs it again.
     if (is_shut_) co_return;
     co_await async::sleep_for(kPause);
@@ -411,8 +408,8 @@ Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
 }
 
 void JobRunner::was_finished(const std::string& id) {
-  if (const auto feed = service_.feeds_->find(id)) feed->end();
-  service_.webhooks_->wake();
+  if (const auto feed = parts_.feeds.find(id)) feed->end();
+  parts_.webhooks.wake();
 }
 
 Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {
@@ -421,10 +418,9 @@ Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {
     return counts ? stores.jobs.retry(id) : stores.jobs.put_back(id);
   };
   while (true) {
-    auto done = co_await service_.parts_.storage.run(work);
+    auto done = co_await parts_.storage.run(work);
     if (done) co_return;
-    service_.parts_.log.error("a job cannot be queued again",
-                              {{"job", job->id}, {"error", done.error()}});
+    parts_.log.error("a job cannot be queued again", {{"job", job->id}, {"error", done.error()}});
     // At its start the next server does it.
     if (is_shut_) co_return;
     co_await async::sleep_for(kPause);
@@ -435,7 +431,7 @@ Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {
 
 Task<> JobRunner::purge() {
   while (!is_shut_) {
-    const auto settings = service_.settings_;
+    const auto settings = settings_;
     const Duration keep = settings->async.keep_results;
     auto work = [before = utc_now_us() - keep.count(),
                  most = settings->async.most_stored,
@@ -444,12 +440,12 @@ Task<> JobRunner::purge() {
       return stores.jobs.purge_to(static_cast<std::int64_t>(most),
                                   static_cast<std::int64_t>(bytes.bytes()));
     };
-    auto purged = co_await service_.parts_.storage.run(std::move(work));
+    auto purged = co_await parts_.storage.run(std::move(work));
     if (!purged) {
-      service_.parts_.log.error("old results cannot be removed", {{"error", purged.error()}});
+      parts_.log.error("old results cannot be removed", {{"error", purged.error()}});
     }
-    const auto counted = co_await service_.intake_->refresh();
-    if (counted) service_.parts_.metrics.jobs_stored_are(service_.intake_->stored());
+    const auto counted = co_await parts_.intake.refresh();
+    if (counted) parts_.metrics.jobs_stored_are(parts_.intake.stored());
     co_await async::sleep_for(std::clamp(keep / 10, kShortestPurge, kLongestPurge));
   }
 }

@@ -13,6 +13,8 @@
 #include "api/callers.h"
 #include "api/job_lanes.h"
 #include "api/problem.h"
+#include "api/settings.h"
+#include "api/storage.h"
 #include "async/gate.h"
 #include "async/task.h"
 #include "job/submission.h"
@@ -21,16 +23,36 @@
 
 namespace retort::api {
 
-class Service;
+class Engine;
+class JobFeeds;
+class JobIntake;
+class Log;
+class Metrics;
+class Runs;
+class WebhookDelivery;
 
 // One thread.
 class JobRunner {
  public:
-  // Part of the service, which outlives it.
-  explicit JobRunner(Service& service);
+  // All of it outlives this.
+  struct Parts {
+    async::Executor executor;
+    Engine& engine;
+    Storage& storage;
+    Metrics& metrics;
+    Log& log;
+    Runs& runs;
+    JobFeeds& feeds;
+    JobIntake& intake;
+    WebhookDelivery& webhooks;
+  };
+
+  JobRunner(const Parts& parts, std::shared_ptr<const Settings> settings);
   JobRunner(const JobRunner&) = delete;
   JobRunner& operator=(const JobRunner&) = delete;
 
+  // From here on these hold, for jobs that begin.
+  void use(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
   // Queues what a dead server left, then runs what is queued and forgets old results, until the
   // end.
   void start();
@@ -78,7 +100,8 @@ class JobRunner {
   async::Task<> queue_again(std::shared_ptr<StoredJob> job, bool counts);
   Caller caller_of(const StoredJob& job, const store::Key* key, const KeyBounds& bounds) const;
 
-  Service& service_;
+  Parts parts_;
+  std::shared_ptr<const Settings> settings_;
   JobLanes lanes_;
   async::Gate gate_;
   bool is_shut_ = false;

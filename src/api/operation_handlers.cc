@@ -7,7 +7,7 @@ namespace retort::api {
 using text::json::object;
 
 async::Task<> Service::health(Call& call) {
-  if (is_draining_) {
+  if (runs_.is_shut()) {
     // Those who send requests here are to send them elsewhere.
     const Problem problem = draining_problem();
     co_return co_await call.answer(problem);

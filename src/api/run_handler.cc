@@ -6,19 +6,18 @@ namespace retort::api {
 async::Task<> Service::run(Call& call) {
   auto body = co_await read_json(call);
   if (!body) co_return co_await call.answer(body.error());
-  auto request = co_await read_job(*body, call.caller);
-  if (!request) co_return co_await call.answer(request.error());
+  auto order = co_await runs_.order(*std::move(body), call.caller, JobForm::run);
+  if (!order) co_return co_await call.answer(order.error());
   const auto pass = callers_.enter_job(call.caller);
   if (!pass) co_return co_await call.answer(pass.error());
 
   call.job = make_id();
-  const std::string runtime = request->runtime_id;
+  const std::string runtime = order->runtime;
   auto cancel = std::make_shared<Cancel>();
   call.exchange.on_gone([cancel] { cancel->cancel(); });
-  Order order = order_of(*std::move(request), call.caller);
-  const auto result = co_await run_job(std::move(order), cancel);
+  const auto result = co_await runs_.run(*std::move(order), cancel);
   if (!result) co_return co_await call.answer(result.error());
-  const text::json::value record = result_json(*result, runtime, call.job);
+  const text::json::value record = runs_.json_of(*result, runtime, call.job);
   co_await call.answer(200, record);
 }
 

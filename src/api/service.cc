@@ -2,7 +2,6 @@
 #include "api/service.h"
 
 #include <algorithm>
-#include <climits>
 #include <ranges>
 #include <utility>
 
@@ -13,8 +12,6 @@
 #include "api/routes.h"
 #include "api/webhook_delivery.h"
 #include "base/clock.h"
-#include "job/output_files.h"
-#include "job/report.h"
 #include "text/digest.h"
 
 namespace retort::api {
@@ -52,10 +49,15 @@ std::string make_id() {
 Service::Service(const Parts& parts, Settings settings, std::map<std::string, Measured> measured)
     : parts_(parts),
       settings_(std::make_shared<const Settings>(std::move(settings))),
-      measured_(std::move(measured)),
-      offers_(parts_.catalogue, measured_, *settings_),
       callers_(parts_.storage, *settings_),
-      jobs_(parts_.executor),
+      runs_({.executor = parts_.executor,
+             .catalogue = parts_.catalogue,
+             .engine = parts_.engine,
+             .storage = parts_.storage,
+             .metrics = parts_.metrics,
+             .callers = callers_},
+            settings_,
+            std::move(measured)),
       feeds_(std::make_unique<JobFeeds>(parts_.executor)),
       intake_(std::make_unique<JobIntake>(parts_.executor, parts_.storage)),
       webhooks_(
@@ -63,7 +65,16 @@ Service::Service(const Parts& parts, Settings settings, std::map<std::string, Me
                                                                    .storage = parts_.storage,
                                                                    .metrics = parts_.metrics,
                                                                    .log = parts_.log})),
-      runner_(std::make_unique<JobRunner>(*this)) {}
+      runner_(std::make_unique<JobRunner>(JobRunner::Parts{.executor = parts_.executor,
+                                                           .engine = parts_.engine,
+                                                           .storage = parts_.storage,
+                                                           .metrics = parts_.metrics,
+                                                           .log = parts_.log,
+                                                           .runs = runs_,
+                                                           .feeds = *feeds_,
+                                                           .intake = *intake_,
+                                                           .webhooks = *webhooks_},
+                                          settings_)) {}
 
 Service::~Service() = default;
 
@@ -76,27 +87,25 @@ base::Status Service::start() {
 void Service::use(Settings settings) {
   settings_ = std::make_shared<const Settings>(std::move(settings));
   callers_.use(*settings_);
-  offers_ = Offers(parts_.catalogue, measured_, *settings_);
+  runs_.use(settings_);
+  runner_->use(settings_);
   parts_.engine.resize(*settings_);
   webhooks_->use(settings_->webhooks);
 }
 
 Task<> Service::drain() {
-  is_draining_ = true;
-  jobs_.shut();
+  runs_.shut();
   runner_->shut();
   return wait_for_jobs();
 }
 
 Task<> Service::wait_for_jobs() {
-  co_await jobs_.close();
+  co_await runs_.ended();
   co_await runner_->ended();
 }
 
 void Service::cancel_all() {
-  for (const auto& weak : std::exchange(cancels_, {})) {
-    if (const auto cancel = weak.lock()) cancel->cancel();
-  }
+  runs_.cancel_all();
   runner_->put_back();
   feeds_->end();
 }
@@ -261,94 +270,6 @@ Task<std::expected<text::json::value, Problem>> Service::read_json(Call& call) {
   auto json = text::parse_json(*body);
   if (!json) co_return std::unexpected(problem_of_json(json.error()));
   co_return *std::move(json);
-}
-
-std::expected<JobRequest, Problem> Service::parse_job(const text::json::value& body,
-                                                      const Caller& caller,
-                                                      JobForm form) const {
-  auto request = parse_job_request(body, *settings_, offers_, &caller.bounds, form);
-  if (!request) return std::unexpected(problem_of(std::move(request).error()));
-  return *std::move(request);
-}
-
-Task<std::optional<Problem>> Service::open_blobs(JobRequest& request, std::string owner) {
-  for (const BlobUse& use : request.blobs) {
-    auto open = [owner, sha256 = use.sha256, now = utc_now_us()](Storage::Stores& stores) {
-      return stores.blobs.open(owner, sha256, now);
-    };
-    auto blob = co_await parts_.storage.run(std::move(open));
-    if (!blob) {
-      if (blob.error().fault != base::Fault::not_found) co_return internal_problem();
-      Problem problem{.code = ProblemCode::blob_not_found,
-                      .detail = "you have uploaded no blob " + use.sha256 + ", which " +
-                                use.pointer + " names"};
-      co_return problem;
-    }
-    // Whoever reads the file keeps the blob from being evicted.
-    struct Held {
-      base::Fd file;
-      store::Hold hold;
-    };
-    auto held = std::make_shared<const Held>(Held{std::move(blob->file), std::move(blob->hold)});
-    job::Input input{.text = {}, .file = std::shared_ptr<const base::Fd>(held, &held->file)};
-    if (!put_blob(request.submission, use, std::move(input))) co_return internal_problem();
-  }
-  co_return std::nullopt;
-}
-
-Task<std::expected<JobRequest, Problem>> Service::read_job(const text::json::value& body,
-                                                           const Caller& caller) {
-  auto request = parse_job(body, caller);
-  if (!request) co_return request;
-  if (auto problem = co_await open_blobs(*request, caller.owner))
-    co_return std::unexpected(*std::move(problem));
-  co_return request;
-}
-
-Order Service::order_of(JobRequest request, const Caller& caller) const {
-  Order order;
-  order.submission = std::move(request.submission);
-  if (settings_->cache.per_key) order.submission.cache_scope = caller.owner;
-  order.runtime = std::move(request.runtime_id);
-  order.owner = caller.turn;
-  order.priority = request.priority;
-  order.bytes = request.bytes;
-  order.use_cache = request.use_cache;
-  order.longest_wait = settings_->queue.wait;
-  // Stored jobs and those that are waited for share the owner's seats.
-  if (caller.most_parallel) {
-    order.most_at_once =
-        static_cast<unsigned>(std::clamp<std::uint64_t>(*caller.most_parallel, 1, UINT_MAX));
-  }
-  return order;
-}
-
-Task<std::expected<job::JobResult, Problem>> Service::run_job(Order order,
-                                                              std::shared_ptr<Cancel> cancel) {
-  const auto pass = jobs_.enter();
-  if (is_draining_ || !pass) {
-    co_return std::unexpected(draining_problem());
-  }
-  constexpr std::size_t kMany = 64;
-  if (cancels_.size() > kMany && cancels_.size() > 2 * parts_.engine.jobs())
-    std::erase_if(cancels_, [](const auto& weak) { return weak.expired(); });
-  cancels_.push_back(cancel);
-  const std::string turn = order.owner;
-  auto result = co_await parts_.engine.run(std::move(order), cancel);
-  if (result) callers_.charge(turn, cpu_time_of(*result));
-  if (!result) parts_.metrics.refused(info_of(result.error().code).name);
-  co_return result;
-}
-
-text::json::object Service::result_json(const job::JobResult& result,
-                                        const std::string& runtime,
-                                        const std::string& id) const {
-  const auto files = result.files.is_open()
-                         ? job::read_output_files(result.files, settings_->jobs.collect_bytes)
-                         : std::vector<job::OutputFile>();
-  text::json::object record = job::to_json(result, runtime, files);
-  record["id"] = id;
-  return record;
 }
 
 }  // namespace retort::api

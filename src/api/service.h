@@ -13,7 +13,6 @@
 
 #include "api/batch.h"
 #include "api/callers.h"
-#include "api/cancel.h"
 #include "api/count.h"
 #include "api/engine.h"
 #include "api/job_request.h"
@@ -21,9 +20,9 @@
 #include "api/metrics.h"
 #include "api/offers.h"
 #include "api/problem.h"
+#include "api/runs.h"
 #include "api/settings.h"
 #include "api/storage.h"
-#include "async/gate.h"
 #include "async/task.h"
 #include "http/exchange.h"
 #include "text/json.h"
@@ -96,7 +95,6 @@ class Service {
  private:
   struct Route;
   friend struct Route;
-  friend class JobRunner;  // a part of it, in a file of its own
   static const std::vector<Route>& routes();
 
   async::Task<> wait_for_jobs();
@@ -132,8 +130,6 @@ class Service {
       std::shared_ptr<Interactive> session,
       text::json::object message,
       bool is_announced);
-  async::Task<std::expected<Order, Problem>> interactive_order(text::json::object message,
-                                                               Caller caller);
   std::expected<Order, Problem> announced_order(text::json::object message,
                                                 const Caller& caller) const;
   async::Task<bool> join_interactive(Order& order,
@@ -157,35 +153,15 @@ class Service {
   async::Task<std::expected<std::string, Problem>> read_body(Call& call);
   // The same, parsed.
   async::Task<std::expected<text::json::value, Problem>> read_json(Call& call);
-  // The request in it, complete: its blobs are open.
-  async::Task<std::expected<JobRequest, Problem>> read_job(const text::json::value& body,
-                                                           const Caller& caller);
-  std::expected<JobRequest, Problem> parse_job(const text::json::value& body,
-                                               const Caller& caller,
-                                               JobForm form = JobForm::run) const;
-  async::Task<std::optional<Problem>> open_blobs(JobRequest& request, std::string owner);
-  Order order_of(JobRequest request, const Caller& caller) const;
-  // Runs a job, in the gate that a drain waits at, and known to cancel_all.
-  async::Task<std::expected<job::JobResult, Problem>> run_job(Order order,
-                                                              std::shared_ptr<Cancel> cancel);
-  // The result as the client gets it; `id` names the job.
-  text::json::object result_json(const job::JobResult& result,
-                                 const std::string& runtime,
-                                 const std::string& id) const;
-
   Parts parts_;
   std::shared_ptr<const Settings> settings_;
-  std::map<std::string, Measured> measured_;
-  Offers offers_;
   Callers callers_;
-  async::Gate jobs_;
-  std::vector<std::weak_ptr<Cancel>> cancels_;
+  Runs runs_;
   std::unique_ptr<JobFeeds> feeds_;
   std::unique_ptr<JobIntake> intake_;
   std::unique_ptr<WebhookDelivery> webhooks_;
   std::unique_ptr<JobRunner> runner_;
   Count body_bytes_;  // of bodies that are being read
-  bool is_draining_ = false;
   // Bytes of blobs on their way in, and of those that came since the last eviction.
   Count uploading_;
   std::uint64_t uploaded_ = 0;

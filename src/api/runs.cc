@@ -1,0 +1,136 @@
+// Runs: each step of the way, and the jobs that are on it.
+#include "api/runs.h"
+
+#include <algorithm>
+#include <climits>
+#include <utility>
+
+#include "job/output_files.h"
+#include "job/report.h"
+
+namespace retort::api {
+
+using async::Task;
+
+Runs::Runs(const Parts& parts,
+           std::shared_ptr<const Settings> settings,
+           std::map<std::string, Measured> measured)
+    : parts_(parts),
+      settings_(std::move(settings)),
+      measured_(std::move(measured)),
+      offers_(parts_.catalogue, measured_, *settings_),
+      gate_(parts_.executor) {}
+
+void Runs::use(std::shared_ptr<const Settings> settings) {
+  settings_ = std::move(settings);
+  offers_ = Offers(parts_.catalogue, measured_, *settings_);
+}
+
+std::expected<JobRequest, Faults> Runs::parse(const text::json::value& body,
+                                              const Caller& caller,
+                                              JobForm form,
+                                              const Path& path) const {
+  return parse_job_request(body, *settings_, offers_, &caller.bounds, form, path);
+}
+
+Task<std::optional<Problem>> Runs::open_blobs(job::Submission& submission,
+                                              std::vector<BlobUse> blobs,
+                                              std::string owner) {
+  for (const BlobUse& use : blobs) {
+    auto open = [owner, sha256 = use.sha256, now = utc_now_us()](Storage::Stores& stores) {
+      return stores.blobs.open(owner, sha256, now);
+    };
+    auto blob = co_await parts_.storage.run(std::move(open));
+    if (!blob) {
+      if (blob.error().fault != base::Fault::not_found) co_return internal_problem();
+      Problem problem{.code = ProblemCode::blob_not_found,
+                      .detail = "you have uploaded no blob " + use.sha256 + ", which " +
+                                use.pointer + " names"};
+      co_return problem;
+    }
+    // Whoever reads the file keeps the blob from being evicted.
+    struct Held {
+      base::Fd file;
+      store::Hold hold;
+    };
+    auto held = std::make_shared<const Held>(Held{std::move(blob->file), std::move(blob->hold)});
+    job::Input input{.text = {}, .file = std::shared_ptr<const base::Fd>(held, &held->file)};
+    if (!put_blob(submission, use, std::move(input))) co_return internal_problem();
+  }
+  co_return std::nullopt;
+}
+
+Order Runs::order_of(JobRequest request, const Caller& caller) const {
+  Order order;
+  order.submission = std::move(request.submission);
+  if (settings_->cache.per_key) order.submission.cache_scope = caller.owner;
+  order.runtime = std::move(request.runtime_id);
+  order.owner = caller.turn;
+  order.priority = request.priority;
+  order.bytes = request.bytes;
+  order.use_cache = request.use_cache;
+  order.longest_wait = settings_->queue.wait;
+  // Stored jobs and those that are waited for share the owner's seats.
+  if (caller.most_parallel) {
+    order.most_at_once =
+        static_cast<unsigned>(std::clamp<std::uint64_t>(*caller.most_parallel, 1, UINT_MAX));
+  }
+  return order;
+}
+
+Task<std::expected<Order, Problem>> Runs::complete(JobRequest request, Caller caller) {
+  auto problem =
+      co_await open_blobs(request.submission, std::exchange(request.blobs, {}), caller.owner);
+  if (problem) co_return std::unexpected(*std::move(problem));
+  co_return order_of(std::move(request), caller);
+}
+
+Task<std::expected<Order, Problem>> Runs::order(text::json::value body,
+                                                Caller caller,
+                                                JobForm form,
+                                                std::string_view member) {
+  const Path whole;
+  auto request = parse(body, caller, form, member.empty() ? whole : whole.at(member));
+  if (!request) co_return std::unexpected(problem_of(std::move(request).error()));
+  co_return co_await complete(*std::move(request), std::move(caller));
+}
+
+Task<std::expected<job::JobResult, Problem>> Runs::run(Order order,
+                                                       std::shared_ptr<Cancel> cancel) {
+  const auto pass = gate_.enter();
+  if (!pass) co_return std::unexpected(draining_problem());
+  constexpr std::size_t kMany = 64;
+  if (cancels_.size() > kMany && cancels_.size() > 2 * parts_.engine.jobs())
+    std::erase_if(cancels_, [](const auto& weak) { return weak.expired(); });
+  cancels_.push_back(cancel);
+  auto result = co_await run_stored(std::move(order), cancel);
+  if (!result) parts_.metrics.refused(info_of(result.error().code).name);
+  co_return result;
+}
+
+Task<std::expected<job::JobResult, Problem>> Runs::run_stored(Order order,
+                                                              std::shared_ptr<Cancel> cancel) {
+  const std::string turn = order.owner;
+  auto result = co_await parts_.engine.run(std::move(order), std::move(cancel));
+  if (result) parts_.callers.charge(turn, cpu_time_of(*result));
+  co_return result;
+}
+
+text::json::object Runs::json_of(const job::JobResult& result,
+                                 const std::string& runtime,
+                                 const std::string& id) const {
+  const auto files = result.files.is_open()
+                         ? job::read_output_files(result.files, settings_->jobs.collect_bytes)
+                         : std::vector<job::OutputFile>();
+  text::json::object record = job::to_json(result, runtime, files);
+  record["id"] = id;
+  return record;
+}
+
+void Runs::cancel_all() {
+  for (const auto& weak : std::exchange(cancels_, {})) {
+    if (const auto cancel = weak.lock()) cancel->cancel();
+  }
+}
+
+}  // namespace retort::api
