@@ -17,7 +17,6 @@ namespace {
 // Beyond those that have a seat: who is next waits in the queue already.
 constexpr std::uint64_t kReady = 2;
 constexpr base::Duration kQueuePause = std::chrono::milliseconds(100);
-constexpr base::Duration kLongestQueuePause = std::chrono::seconds(2);
 
 constexpr std::array<std::string_view, 1> kFields = {"jobs"};
 
@@ -40,41 +39,48 @@ const json::array* jobs_of(const json::value& body, std::uint64_t most, Faults& 
 
 }  // namespace
 
-// Its job may be refused for a while by a queue that is full: the batch waits as its client does.
-Task<> Service::run_of_batch(Batch::Turn turn, json::value body, Caller caller) {
-  base::Duration pause = kQueuePause;
-  while (true) {
-    // Once more: kept as JSON, a thousand jobs take less than parsed.
-    auto order = co_await runs_.order(body, caller, JobForm::run);
-    if (!order) co_return turn.fail(order.error());
-    const std::string runtime = order->runtime;
-    order->longest_wait = base::Duration::max();
-    auto result = co_await runs_.run(*std::move(order), turn.cancel());
-    if (result) co_return turn.succeed(runs_.json_of(*result, runtime, make_id()));
-    if (result.error().code != ProblemCode::queue_full || turn.cancel()->is_cancelled())
-      co_return turn.fail(result.error());
-    co_await async::sleep_for(pause);
-    pause = std::min(pause * 2, kLongestQueuePause);
+// A queue that is full does not refuse it: the batch waits as its client does.
+Task<> Service::run_of_batch(Batch::Turn turn, JobRequest request, Caller caller) {
+  const std::string runtime = request.runtime_id;
+  auto order = co_await runs_.complete(std::move(request), std::move(caller));
+  if (!order) co_return turn.fail(order.error());
+  order->longest_wait = base::Duration::max();
+  order->waits_for_room = true;
+  const auto result = co_await runs_.run(*std::move(order), turn.cancel());
+  if (!result) co_return turn.fail(result.error());
+  turn.succeed(runs_.json_of(*result, runtime, make_id()));
+}
+
+// Parsed once, and kept so until their turn.
+std::expected<std::vector<JobRequest>, Faults> Service::requests_of(const json::value& body,
+                                                                    const Caller& caller) const {
+  Faults faults;
+  std::vector<JobRequest> requests;
+  const json::array* const jobs = jobs_of(body, settings_->jobs.most_batch, faults);
+  if (jobs == nullptr) return std::unexpected(std::move(faults));
+  const Path document;
+  const Path list = document.at("jobs");
+  for (std::size_t i = 0; i < jobs->size(); ++i) {
+    auto request = runs_.parse((*jobs)[i], caller, JobForm::run, list.at(i));
+    if (request) {
+      requests.push_back(*std::move(request));
+    } else {
+      faults.add(std::move(request).error());
+    }
   }
+  if (!faults.empty()) return std::unexpected(std::move(faults));
+  return requests;
 }
 
 Task<> Service::run_batch(Call& call) {
   auto body = co_await read_json(call);
   if (!body) co_return co_await call.answer(body.error());
-  Faults faults;
-  const json::array* const jobs = jobs_of(*body, settings_->jobs.most_batch, faults);
-  if (jobs != nullptr) {
-    const Path document;
-    const Path list = document.at("jobs");
-    for (std::size_t i = 0; i < jobs->size(); ++i) {
-      auto request = runs_.parse((*jobs)[i], call.caller, JobForm::run, list.at(i));
-      if (!request) faults.add(std::move(request).error());
-    }
-  }
-  if (!faults.empty()) {
-    const Problem problem = problem_of(std::move(faults));
+  auto requests = requests_of(*body, call.caller);
+  if (!requests) {
+    const Problem problem = problem_of(std::move(requests).error());
     co_return co_await call.answer(problem);
   }
+  *body = nullptr;  // it may be large, and is needed no more
   if (runs_.is_shut()) {
     const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
@@ -87,7 +93,7 @@ Task<> Service::run_batch(Call& call) {
   }
   std::optional<Callers::JobPass> pass(*std::move(first));
 
-  const auto batch = std::make_shared<Batch>(parts_.executor, jobs->size());
+  const auto batch = std::make_shared<Batch>(parts_.executor, requests->size());
   call.status = 200;
   call.exchange.on_gone([batch] { batch->leave(); });
   std::vector<http::Header> headers = {{"Content-Type", "application/x-ndjson"},
@@ -103,7 +109,7 @@ Task<> Service::run_batch(Call& call) {
         parts_.engine.capacity().seats + kReady, call.caller.most_parallel.value_or(UINT64_MAX));
     // Lines that the client does not take hold up the jobs behind them.
     bool is_refused = false;
-    while (!batch->is_left() && next < jobs->size() &&
+    while (!batch->is_left() && next < requests->size() &&
            batch->running() + batch->lines() < std::max<std::uint64_t>(1, width)) {
       if (!pass) {
         auto another = callers_.enter_job(call.caller);
@@ -113,8 +119,8 @@ Task<> Service::run_batch(Call& call) {
       }
       auto turn = batch->begin(next, *std::move(pass));
       pass.reset();
-      json::value item = (*jobs)[next++];
-      async::spawn(parts_.executor, run_of_batch(std::move(turn), std::move(item), call.caller));
+      JobRequest request = std::move((*requests)[next++]);
+      async::spawn(parts_.executor, run_of_batch(std::move(turn), std::move(request), call.caller));
     }
     if (batch->lines() > 0 && !batch->is_left()) {
       std::string text = batch->take_lines();
@@ -122,7 +128,7 @@ Task<> Service::run_batch(Call& call) {
       if (!sent) batch->leave();
       continue;
     }
-    if (batch->running() == 0 && (batch->is_left() || next == jobs->size())) break;
+    if (batch->running() == 0 && (batch->is_left() || next == requests->size())) break;
     if (is_refused && batch->running() == 0) {
       // The caller's other jobs have all places.
       auto wait = batch->changed().wait();

@@ -91,12 +91,13 @@ struct Engine::Work {
 };
 
 Engine::Engine(const Parts& parts, const Settings& settings)
-    : parts_(parts), scheduler_(capacity_of(settings)) {
+    : parts_(parts), scheduler_(capacity_of(settings)), room_(parts_.executor) {
   resize(settings);
 }
 
 void Engine::resize(const Settings& settings) {
   scheduler_.resize(capacity_of(settings));
+  tell_of_room();
   parts_.metrics.capacity_is(scheduler_.capacity().seats, scheduler_.capacity().memory);
 }
 
@@ -120,6 +121,7 @@ async::Task<std::expected<JobResult, Problem>> Engine::run(Order order,
   }
   cancel->on_cancel(nullptr);
   work->seat.reset();
+  tell_of_room();
   if (result) {
     result->queued = work->queued;
     count(*result, work->order.runtime);
@@ -128,21 +130,45 @@ async::Task<std::expected<JobResult, Problem>> Engine::run(Order order,
   co_return result;
 }
 
+// A place in the queue, or the seat. One who waits for room gets a place that is nobody's when it
+// is cancelled meanwhile.
+async::Task<std::expected<Scheduler::Admission, Problem>> Engine::join(
+    std::shared_ptr<Work> work, std::shared_ptr<Cancel> cancel) {
+  for (;;) {
+    auto on_seat = [work](Scheduler::Seat seat) {
+      work->seat.emplace(std::move(seat));
+      work->changed.set();
+    };
+    auto admission = scheduler_.join(work->demand, std::move(on_seat), work->order.on_moved);
+    if (admission) co_return *std::move(admission);
+    if (admission.error().fault != Fault::exhausted) {
+      co_return std::unexpected(
+          Problem{.code = ProblemCode::limit_out_of_bounds, .detail = admission.error().what});
+    }
+    if (!work->order.waits_for_room)
+      co_return std::unexpected(problem_of_full_queue(admission.error()));
+    cancel->on_cancel([this] { tell_of_room(); });
+    if (!cancel->is_cancelled()) co_await room_.wait();
+    cancel->on_cancel(nullptr);
+    if (cancel->is_cancelled()) {
+      work->changed.set();  // it waits for no seat
+      co_return Scheduler::Admission{};
+    }
+  }
+}
+
+// All who wait for room look again: who was first is up to the scheduler, as it is between others.
+void Engine::tell_of_room() {
+  room_.set();
+  room_.reset();
+}
+
 // False: it was cancelled first.
 async::Task<std::expected<bool, Problem>> Engine::await_seat(std::shared_ptr<Work> work,
                                                              std::shared_ptr<Cancel> cancel) {
   const Duration since = base::monotonic_now();
-  auto on_seat = [work](Scheduler::Seat seat) {
-    work->seat.emplace(std::move(seat));
-    work->changed.set();
-  };
-  auto admission = scheduler_.join(work->demand, std::move(on_seat), work->order.on_moved);
-  if (!admission) {
-    if (admission.error().fault == Fault::exhausted)
-      co_return std::unexpected(problem_of_full_queue(admission.error()));
-    co_return std::unexpected(
-        Problem{.code = ProblemCode::limit_out_of_bounds, .detail = admission.error().what});
-  }
+  auto admission = co_await join(work, cancel);
+  if (!admission) co_return std::unexpected(std::move(admission).error());
   tell_figures();
   if (admission->seat) {
     work->seat.emplace(*std::move(admission->seat));
@@ -156,6 +182,7 @@ async::Task<std::expected<bool, Problem>> Engine::await_seat(std::shared_ptr<Wor
     }
     cancel->on_cancel(nullptr);
     admission->place.leave();
+    tell_of_room();
   }
   work->queued = base::monotonic_now() - since;
   parts_.metrics.phase_took(Phase::queue, work->queued);

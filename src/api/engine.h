@@ -11,6 +11,7 @@
 #include "api/metrics.h"
 #include "api/problem.h"
 #include "api/settings.h"
+#include "async/event.h"
 #include "async/task.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -32,6 +33,7 @@ struct Order {
   unsigned most_at_once = 0;  // seats that the owner may have; 0: as many as there are
   bool use_cache = true;
   base::Duration longest_wait = base::Duration::max();
+  bool waits_for_room = false;  // where the queue is full, instead of being refused
   std::function<void(std::size_t ahead)> on_moved;  // a place in the queue
   // It has its seat. Here an order may be completed that was only announced, within the memory that
   // it has its seat for; an answer that is false ends the job as cancelled.
@@ -45,6 +47,7 @@ base::Duration cpu_time_of(const job::JobResult& result);
 class Engine {
  public:
   struct Parts {
+    async::Executor executor;
     kernel::EventLoop& loop;
     Metrics& metrics;
     job::CompileCache* cache = nullptr;
@@ -74,13 +77,17 @@ class Engine {
                                                        std::shared_ptr<Cancel> cancel);
   async::Task<std::expected<job::JobResult, Problem>> run_job(std::shared_ptr<Work> work,
                                                               std::shared_ptr<Cancel> cancel);
+  async::Task<std::expected<job::Scheduler::Admission, Problem>> join(
+      std::shared_ptr<Work> work, std::shared_ptr<Cancel> cancel);
   Problem problem_of_full_queue(const base::Error& error) const;
   void count(const job::JobResult& result, const std::string& runtime);
   void tell_figures();
+  void tell_of_room();
 
   Parts parts_;
   keeper::Client* keeper_ = nullptr;
   job::Scheduler scheduler_;
+  async::Event room_;  // set and reset when somebody has left the queue
   Count jobs_;
 };
 

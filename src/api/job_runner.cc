@@ -30,7 +30,6 @@ namespace {
 constexpr std::size_t kReady = 2;
 constexpr std::size_t kMostInMemory = 512;
 constexpr Duration kPause = std::chrono::seconds(1);
-constexpr Duration kQueuePause = std::chrono::milliseconds(100);
 constexpr Duration kShortestPurge = std::chrono::seconds(1);
 constexpr Duration kLongestPurge = std::chrono::minutes(1);
 
@@ -184,10 +183,7 @@ Task<> JobRunner::run(JobLanes::Place place) {
 }
 
 Task<> JobRunner::attempt_until_over(const JobLanes::Place& place) {
-  while (co_await attempt(place) == Next::again) {
-    if (is_shut_) break;
-    co_await async::sleep_for(kQueuePause);
-  }
+  while (co_await attempt(place) == Next::again && !is_shut_) co_await async::sleep_for(kPause);
 }
 
 Task<JobRunner::Loaded> JobRunner::load(const StoredJob& job) {
@@ -229,7 +225,6 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     if (loaded.job.error().fault == Fault::not_found) co_return Next::over;
     parts_.log.error("a stored job cannot be read",
                      {{"job", job->id}, {"error", loaded.job.error()}});
-    co_await async::sleep_for(kPause);
     co_return Next::again;
   }
   if (loaded.job->state != JobState::queued) co_return Next::over;
@@ -288,6 +283,7 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
   }
 
   order.longest_wait = Duration::max();
+  order.waits_for_room = true;
   order.on_moved = [this, job](std::size_t ahead) {
     job->ahead = ahead;
     const auto feed = parts_.feeds.find(job->id);
@@ -318,12 +314,10 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
   }
   if (!result) {
     const ProblemCode code = result.error().code;
-    if (code == ProblemCode::queue_full && !job->is_unwanted) co_return Next::again;
     // The keeper died, or nothing can be had of the host: another time. What had no cell is not to
     // blame.
     if (code == ProblemCode::unavailable && !job->is_unwanted) {
       co_await queue_again(job, job->has_cell);
-      if (!is_shut_) co_await async::sleep_for(kPause);
       co_return Next::again;
     }
     std::string outcome = job->is_unwanted ? cancelled_outcome(job->id, runtime)
@@ -332,7 +326,6 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     co_return Next::over;
   }
   if (std::exchange(job->is_retried, false) && !job->is_unwanted) {
-    if (!is_shut_) co_await async::sleep_for(kPause);
     co_return Next::again;
   }
   if (result->outcome == cell::Outcome::cancelled && !job->is_unwanted) {

@@ -88,7 +88,8 @@ class Server {
     const async::Executor executor = context_.get_executor();
     shelf_.emplace(executor, *storage_);
     cache_.emplace(*shelf_);
-    engine_.emplace(Engine::Parts{.loop = parts_.loop,
+    engine_.emplace(Engine::Parts{.executor = executor,
+                                  .loop = parts_.loop,
                                   .metrics = metrics_,
                                   .cache = storage_->has_cache() ? &*cache_ : nullptr,
                                   .allow_unenforced = parts_.allow_unenforced},

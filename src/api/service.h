@@ -113,7 +113,9 @@ class Service {
   async::Task<> follow_job(Call& call);
   // batch_handler.cc
   async::Task<> run_batch(Call& call);
-  async::Task<> run_of_batch(Batch::Turn turn, text::json::value body, Caller caller);
+  std::expected<std::vector<JobRequest>, Faults> requests_of(const text::json::value& body,
+                                                             const Caller& caller) const;
+  async::Task<> run_of_batch(Batch::Turn turn, JobRequest request, Caller caller);
   // runtime_handlers.cc
   async::Task<> list_runtimes(Call& call);
   async::Task<> show_runtime(Call& call);
