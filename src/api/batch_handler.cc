@@ -16,7 +16,6 @@ namespace {
 
 // Beyond those that have a seat: who is next waits in the queue already.
 constexpr std::uint64_t kReady = 2;
-constexpr base::Duration kQueuePause = std::chrono::milliseconds(100);
 
 constexpr std::array<std::string_view, 1> kFields = {"jobs"};
 
@@ -37,15 +36,25 @@ const json::array* jobs_of(const json::value& body, std::uint64_t most, Faults& 
   return jobs;
 }
 
+base::Duration cpu_ceiling_of(const std::vector<JobRequest>& requests) {
+  base::Duration sum{};
+  for (const JobRequest& request : requests) sum += job::cpu_ceiling_of(request.submission);
+  return sum;
+}
+
 }  // namespace
 
 // A queue that is full does not refuse it: the batch waits as its client does.
-Task<> Service::run_of_batch(Batch::Turn turn, JobRequest request, Caller caller) {
+Task<> Service::run_of_batch(Batch::Turn turn,
+                             JobRequest request,
+                             Caller caller,
+                             CpuQuotas::Charge charge) {
   const std::string runtime = request.runtime_id;
   auto order = co_await runs_.complete(std::move(request), std::move(caller));
   if (!order) co_return turn.fail(order.error());
   order->longest_wait = base::Duration::max();
   order->waits_for_room = true;
+  order->charge = std::make_shared<CpuQuotas::Charge>(std::move(charge));
   const auto result = co_await runs_.run(*std::move(order), turn.cancel());
   if (!result) co_return turn.fail(result.error());
   turn.succeed(runs_.json_of(*result, runtime, make_id()));
@@ -92,6 +101,12 @@ Task<> Service::run_batch(Call& call) {
     co_return co_await call.answer(first.error());
   }
   std::optional<Callers::JobPass> pass(*std::move(first));
+  // All of it or none: who is let in has what the last job may need as well.
+  auto charge = callers_.charge(call.caller, cpu_ceiling_of(*requests));
+  if (!charge) {
+    parts_.metrics.refused(info_of(charge.error().code).name);
+    co_return co_await call.answer(charge.error());
+  }
 
   const auto batch = std::make_shared<Batch>(parts_.executor, requests->size());
   call.status = 200;
@@ -120,7 +135,9 @@ Task<> Service::run_batch(Call& call) {
       auto turn = batch->begin(next, *std::move(pass));
       pass.reset();
       JobRequest request = std::move((*requests)[next++]);
-      async::spawn(parts_.executor, run_of_batch(std::move(turn), std::move(request), call.caller));
+      auto part = charge->split(job::cpu_ceiling_of(request.submission));
+      async::spawn(parts_.executor,
+                   run_of_batch(std::move(turn), std::move(request), call.caller, std::move(part)));
     }
     if (batch->lines() > 0 && !batch->is_left()) {
       std::string text = batch->take_lines();
@@ -129,10 +146,10 @@ Task<> Service::run_batch(Call& call) {
       continue;
     }
     if (batch->running() == 0 && (batch->is_left() || next == requests->size())) break;
-    if (is_refused && batch->running() == 0) {
-      // The caller's other jobs have all places.
-      auto wait = batch->changed().wait();
-      (void)co_await async::within(kQueuePause, std::move(wait));
+    if (is_refused) {
+      // The caller's jobs have all places, and not only those of this batch.
+      auto freed = callers_.place_freed(call.caller);
+      co_await async::either(batch->changed().wait(), std::move(freed));
     } else {
       co_await batch->changed().wait();
     }

@@ -24,8 +24,6 @@ namespace {
 constexpr Duration kRemembered = std::chrono::seconds(1);
 constexpr std::size_t kMostRemembered = 10'000;
 constexpr double kMinute = 60e6;
-constexpr double kHour = 3600e6;
-constexpr double kLittle = 1e6;  // of CPU time, in microseconds, that is not worth remembering
 constexpr std::uint64_t kGuesses = 120;  // a minute, where callers without a key have no bound
 constexpr std::string_view kScheme = "Bearer ";
 
@@ -146,11 +144,6 @@ void Callers::Bucket::fill(Duration now) {
   filled_at = now;
 }
 
-void Callers::Spent::decay(Duration now) {
-  cpu_us *= std::exp2(-2 * static_cast<double>((now - at).count()) / kHour);
-  at = now;
-}
-
 // What a bucket says that is empty; nothing while there is something in it, or there is none.
 std::optional<Problem> Callers::is_spent(const std::string& turn) {
   const auto found = buckets_.find(turn);
@@ -188,41 +181,31 @@ std::optional<Problem> Callers::take_request(const std::string& turn,
   return std::nullopt;
 }
 
-void Callers::charge(const std::string& turn, Duration cpu_time) {
-  const Duration now = base::monotonic_now();
-  if (spent_.size() >= kMostRemembered) {
-    for (auto& entry : spent_) entry.second.decay(now);
-    std::erase_if(spent_, [](const auto& entry) { return entry.second.cpu_us < kLittle; });
-  }
-  Spent& spent = spent_.try_emplace(turn, Spent{.at = now}).first->second;
-  spent.decay(now);
-  spent.cpu_us += static_cast<double>(cpu_time.count());
+Callers::Jobs::Jobs(const async::Executor& executor)
+    : freed(std::make_shared<async::Event>(executor)), count([freed = freed] { freed->set(); }) {}
+
+Callers::Jobs& Callers::jobs_of(const Caller& caller) {
+  if (jobs_.size() >= kMostRemembered && !jobs_.contains(caller.turn))
+    std::erase_if(jobs_, [](const auto& entry) { return entry.second.count.is_idle(); });
+  return jobs_.try_emplace(caller.turn, executor_).first->second;
 }
 
 std::expected<Callers::JobPass, Problem> Callers::enter_job(const Caller& caller) {
-  if (const auto found = spent_.find(caller.turn); caller.cpu_time && found != spent_.end()) {
-    found->second.decay(base::monotonic_now());
-    if (found->second.cpu_us >= static_cast<double>(caller.cpu_time->count())) {
-      return std::unexpected(Problem{.code = ProblemCode::rate_limited,
-                                     .detail = "your jobs have used " +
-                                               base::to_text(*caller.cpu_time) +
-                                               " of CPU time, which is what they may in an hour",
-                                     .retry_after_s = 60});
-    }
-  }
-  Count& jobs = jobs_[caller.turn];
+  Jobs& own = jobs_of(caller);
+  Count& jobs = own.count;
   if (caller.most_parallel && jobs.value() >= *caller.most_parallel) {
+    own.freed->reset();
     return std::unexpected(
         Problem{.code = ProblemCode::too_many_jobs,
                 .detail = "you have " + std::to_string(jobs.value()) +
                           " jobs waiting or running, and may have no more at one time",
                 .retry_after_s = 1});
   }
-  JobPass pass = jobs.take(1);
-  if (jobs_.size() >= kMostRemembered) {
-    std::erase_if(jobs_, [](const auto& entry) { return entry.second.is_idle(); });
-  }
-  return pass;
+  return jobs.take(1);
+}
+
+async::Task<> Callers::place_freed(const Caller& caller) {
+  return jobs_of(caller).freed->wait();
 }
 
 }  // namespace retort::api

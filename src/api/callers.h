@@ -9,10 +9,12 @@
 #include <string>
 
 #include "api/count.h"
+#include "api/cpu_quotas.h"
 #include "api/key_bounds.h"
 #include "api/problem.h"
 #include "api/settings.h"
 #include "api/storage.h"
+#include "async/event.h"
 #include "async/task.h"
 #include "http/message.h"
 
@@ -36,15 +38,24 @@ class Callers {
   using JobPass = Count::Share;
 
   // Both outlive it.
-  Callers(Storage& storage, const Settings& settings) : storage_(storage), settings_(&settings) {}
+  Callers(async::Executor executor, Storage& storage, const Settings& settings)
+      : executor_(std::move(executor)), storage_(storage), settings_(&settings) {}
   void use(const Settings& settings) { settings_ = &settings; }
 
   // By the header `Authorization: Bearer …` alone (RFC 6750). unauthorized, rate_limited.
   async::Task<std::expected<Caller, Problem>> identify(const http::RequestHead& head);
-  // too_many_jobs; rate_limited when its CPU time is spent.
+  // too_many_jobs.
   std::expected<JobPass, Problem> enter_job(const Caller& caller);
-  // What a job of the one whose `turn` it was has used.
-  void charge(const std::string& turn, base::Duration cpu_time);
+  // Returns when a job of this caller has ended since it was told too_many_jobs.
+  async::Task<> place_freed(const Caller& caller);
+  // For a job, or several, whose cells may use so much; see CpuQuotas::admit.
+  std::expected<CpuQuotas::Charge, Problem> charge(const Caller& caller, base::Duration ceiling) {
+    return quotas_.admit(caller.turn, caller.cpu_time, ceiling);
+  }
+  // For a job that a server before this one accepted.
+  [[nodiscard]] CpuQuotas::Charge charge_again(const Caller& caller, base::Duration ceiling) {
+    return quotas_.admit_again(caller.turn, ceiling);
+  }
   // A key was revoked or made: what is remembered of keys is asked for again.
   void forget_keys() { keys_.clear(); }
 
@@ -58,12 +69,11 @@ class Callers {
 
     void fill(base::Duration now);
   };
-  // CPU time that decays: what was used an hour ago at a steady rate counts no more.
-  struct Spent {
-    double cpu_us = 0;
-    base::Duration at{};
-
-    void decay(base::Duration now);
+  // Of one caller.
+  struct Jobs {
+    explicit Jobs(const async::Executor& executor);
+    std::shared_ptr<async::Event> freed;  // set when one has ended since one was refused
+    Count count;
   };
   struct KnownKey {
     store::Key key;
@@ -72,17 +82,19 @@ class Callers {
   };
 
   async::Task<std::expected<KnownKey, Problem>> look_up(std::string token);
+  Jobs& jobs_of(const Caller& caller);
   std::optional<Problem> is_spent(const std::string& turn);
   std::optional<Problem> take_request(const std::string& turn,
                                       std::optional<std::uint64_t> per_minute,
                                       std::uint64_t burst);
 
+  async::Executor executor_;
   Storage& storage_;
   const Settings* settings_;
   std::map<std::string, KnownKey> keys_;  // by the token's SHA-256
   std::map<std::string, Bucket> buckets_;
-  std::map<std::string, Spent> spent_;
-  std::map<std::string, Count> jobs_;
+  CpuQuotas quotas_;
+  std::map<std::string, Jobs> jobs_;
 };
 
 }  // namespace retort::api

@@ -65,17 +65,23 @@ class CountedCell {
   Metrics& metrics_;
 };
 
-}  // namespace
-
-base::Duration cpu_time_of(const JobResult& result) {
-  std::uint64_t sum = 0;
-  for (const job::StageResult& stage : result.stages)
-    sum += stage.is_cached ? 0 : stage.facts.cpu_us;
-  for (const job::TestResult& test : result.tests) {
-    for (const auto* stage : {&test.run, &test.judge}) sum += *stage ? (*stage)->facts.cpu_us : 0;
+// In whichever way a job ends: while nobody knows what its cells have used, it counts as all that
+// they could.
+class Unsettled {
+ public:
+  explicit Unsettled(std::shared_ptr<CpuQuotas::Charge> charge) : charge_(std::move(charge)) {}
+  Unsettled(const Unsettled&) = delete;
+  Unsettled& operator=(const Unsettled&) = delete;
+  ~Unsettled() {
+    if (charge_) charge_->use_all();
   }
-  return Duration(static_cast<Duration::rep>(sum));
-}
+  void settle() { charge_.reset(); }
+
+ private:
+  std::shared_ptr<CpuQuotas::Charge> charge_;
+};
+
+}  // namespace
 
 // What outlives whoever waits for it.
 struct Engine::Work {
@@ -207,7 +213,10 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
   }
   const job::Means means{.loop = parts_.loop,
                          .keeper = *keeper_,
-                         .cache = work->order.use_cache ? parts_.cache : nullptr};
+                         .cache = work->order.use_cache ? parts_.cache : nullptr,
+                         .on_cpu_time = [charge = work->order.charge](Duration used) {
+                           if (charge) charge->use(used);
+                         }};
   auto done = [weak = std::weak_ptr(work)](base::Result<JobResult> ended) {
     const auto waiting = weak.lock();
     if (!waiting) return;
@@ -223,11 +232,14 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
     if (const auto running = job.lock()) running->cancel();
   });
   const CountedCell counted(parts_.metrics);
+  Unsettled unsettled(work->order.charge);
   if (work->order.on_started) work->order.on_started(work->job);
   work->job->start();
   co_await work->changed.wait();
   work->job.reset();
   base::Result<JobResult>& result = *work->result;
+  // What the cells of a dead keeper have used, it took with it.
+  if (result || result.error().fault != Fault::gone) unsettled.settle();
   if (!result) co_return std::unexpected(problem_of(result.error()));
   co_return std::move(*result);
 }

@@ -8,6 +8,7 @@
 
 #include "api/cancel.h"
 #include "api/count.h"
+#include "api/cpu_quotas.h"
 #include "api/metrics.h"
 #include "api/problem.h"
 #include "api/settings.h"
@@ -32,6 +33,7 @@ struct Order {
   std::uint64_t bytes = 0;    // that it holds while it waits
   unsigned most_at_once = 0;  // seats that the owner may have; 0: as many as there are
   bool use_cache = true;
+  std::shared_ptr<CpuQuotas::Charge> charge;  // settled to what its cells use; null: none
   base::Duration longest_wait = base::Duration::max();
   bool waits_for_room = false;  // where the queue is full, instead of being refused
   std::function<void(std::size_t ahead)> on_moved;  // a place in the queue
@@ -40,9 +42,6 @@ struct Order {
   std::function<async::Task<bool>(Order&)> on_seat;
   std::function<void(const std::shared_ptr<job::Job>&)> on_started;
 };
-
-// Of all its cells; what was found in the cache cost nothing.
-base::Duration cpu_time_of(const job::JobResult& result);
 
 class Engine {
  public:

@@ -70,6 +70,10 @@ Task<std::optional<json::object>> Service::run_interactive(Call& call,
     session->fail(std::move(order).error());
     co_return std::nullopt;
   }
+  if (auto refusal = runs_.charge(*order, call.caller)) {
+    session->fail(*std::move(refusal));
+    co_return std::nullopt;
+  }
   const std::string runtime = order->runtime;
   order->on_moved = [session](std::size_t ahead) { session->send_queued(ahead); };
   order->on_seat = [this, session, is_announced, caller = call.caller](Order& seated) {
@@ -112,11 +116,13 @@ Task<bool> Service::join_interactive(Order& order,
       co_return false;
     }
     const base::ByteSize memory = job::memory_of(order.submission);
-    if (complete->runtime != order.runtime || job::memory_of(complete->submission) > memory) {
+    const base::Duration cpu_time = job::cpu_ceiling_of(order.submission);
+    if (complete->runtime != order.runtime || job::memory_of(complete->submission) > memory ||
+        job::cpu_ceiling_of(complete->submission) > cpu_time) {
       session->fail({.code = ProblemCode::invalid_request,
                      .detail = "what was announced is a job of " + order.runtime +
                                " with at most " + std::to_string(memory.bytes()) +
-                               " bytes of memory"});
+                               " bytes of memory and " + base::to_text(cpu_time) + " of CPU time"});
       co_return false;
     }
     order.submission = std::move(complete->submission);

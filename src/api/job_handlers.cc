@@ -106,8 +106,18 @@ Task<> Service::create_job(Call& call) {
   job.request_digest = text::sha256_hex(*body);
   job.webhook_url = request->webhook;
   store::Inserted accepted;
-  if (auto refusal = intake_->check_room(
-          job.owner, settings_->async, settings_->requires_keys() || !job.owner.empty())) {
+  std::optional<Problem> refusal = intake_->check_room(
+      job.owner, settings_->async, settings_->requires_keys() || !job.owner.empty());
+  std::optional<StoredCharges::Entry> charged;
+  if (!refusal) {
+    auto charge = callers_.charge(call.caller, job::cpu_ceiling_of(request->submission));
+    if (charge) {
+      charged.emplace(runner_->expect(job.id, *std::move(charge)));
+    } else {
+      refusal = std::move(charge).error();
+    }
+  }
+  if (refusal) {
     // Who asks again for what is stored already needs no room.
     auto find = [owner = job.owner, key = *key, digest = job.request_digest](
                     Storage::Stores& stores) -> Result<std::optional<std::string>> {
@@ -127,18 +137,25 @@ Task<> Service::create_job(Call& call) {
   } else {
     // Told now, since it can be mended now; it is asked again when the job runs.
     if (auto problem =
-            co_await runs_.open_blobs(request->submission, std::move(request->blobs), job.owner))
+            co_await runs_.open_blobs(request->submission, std::move(request->blobs), job.owner)) {
+      charged.reset();
       co_return co_await call.answer(*problem);
+    }
     job.request = *std::move(body);
     auto inserted = co_await intake_->insert(std::move(job));
     if (!inserted) {
+      charged.reset();
       const Problem problem = problem_of(inserted.error(), "");
       co_return co_await call.answer(problem);
     }
     accepted = *std::move(inserted);
   }
   call.job = accepted.id;
-  if (!accepted.existed) runner_->added(call.caller.owner);
+  if (!accepted.existed) {
+    if (charged) charged->keep();
+    runner_->added(call.caller.owner);
+  }
+  charged.reset();
 
   auto look_up = [owner = call.caller.owner, id = accepted.id](Storage::Stores& stores) {
     return stores.jobs.look_up(owner, id);

@@ -33,6 +33,7 @@ JobLanes::Place::~Place() {
   state_->jobs.erase(job_->id);
   state_->bytes -= job_->bytes;
   --lane_->inside;
+  job_->charge.reset();  // before anybody hears of its end
   job_->ended.set();
   state_->changed.set();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/cancel.h"
+#include "api/cpu_quotas.h"
 #include "api/job_request.h"
 #include "api/problem.h"
 #include "async/event.h"
@@ -34,9 +35,10 @@ struct StoredJob {
   bool has_cell = false;     // in this attempt a program may have run
   std::int64_t attempt = 0;  // from 1
   std::optional<std::size_t> ahead;
-  std::uint64_t bytes = 0;         // of its request
-  std::vector<BlobUse> blobs;      // to be opened when it begins
-  std::optional<Problem> problem;  // why it did not take place
+  std::uint64_t bytes = 0;                    // of its request
+  std::vector<BlobUse> blobs;                 // to be opened when it begins
+  std::shared_ptr<CpuQuotas::Charge> charge;  // for all its attempts
+  std::optional<Problem> problem;             // why it did not take place
 };
 
 // One thread.

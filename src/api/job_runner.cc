@@ -268,6 +268,12 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
       if (request) {
         runtime = request->runtime_id;
         job->blobs = std::move(request->blobs);
+        if (!job->charge) job->charge = charges_.take(job->id);
+        if (!job->charge) {
+          const Duration ceiling = job::cpu_ceiling_of(request->submission);
+          job->charge =
+              std::make_shared<CpuQuotas::Charge>(parts_.callers.charge_again(caller, ceiling));
+        }
         order = parts_.runs.order_of(*std::move(request), caller);
       } else {
         problem = problem_of(std::move(request).error());
@@ -304,7 +310,8 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     if (feed) feed->publish("test", json::object{{"index", index}, {"test", job::to_json(test)}});
   };
   if (job->is_put_back) co_return Next::over;
-  auto result = co_await parts_.runs.run_stored(std::move(order), job->cancel);
+  order.charge = job->charge;
+  auto result = co_await parts_.engine.run(std::move(order), job->cancel);
   job->ahead.reset();
 
   if (job->problem) {
@@ -401,6 +408,7 @@ Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
 }
 
 void JobRunner::was_finished(const std::string& id) {
+  (void)charges_.take(id);
   if (const auto feed = parts_.feeds.find(id)) feed->end();
   parts_.webhooks.wake();
 }

@@ -15,6 +15,7 @@
 #include "api/problem.h"
 #include "api/settings.h"
 #include "api/storage.h"
+#include "api/stored_charges.h"
 #include "async/gate.h"
 #include "async/task.h"
 #include "job/submission.h"
@@ -45,6 +46,7 @@ class JobRunner {
     JobFeeds& feeds;
     JobIntake& intake;
     WebhookDelivery& webhooks;
+    Callers& callers;
   };
 
   JobRunner(const Parts& parts, std::shared_ptr<const Settings> settings);
@@ -56,6 +58,10 @@ class JobRunner {
   // Queues what a dead server left, then runs what is queued and forgets old results, until the
   // end.
   void start();
+  // What a job that is about to be stored was charged with.
+  [[nodiscard]] StoredCharges::Entry expect(const std::string& id, CpuQuotas::Charge charge) {
+    return charges_.put(id, std::move(charge));
+  }
   // A job of this owner was stored.
   void added(const std::string& owner) { lanes_.added(owner); }
   // Null when it is not in memory: then it is queued or done.
@@ -103,6 +109,7 @@ class JobRunner {
   Parts parts_;
   std::shared_ptr<const Settings> settings_;
   JobLanes lanes_;
+  StoredCharges charges_;
   async::Gate gate_;
   bool is_shut_ = false;
 };

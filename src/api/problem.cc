@@ -33,7 +33,8 @@ constexpr std::array kInfos = {
                 .status = 400,
                 .title = "A limit is outside its bounds",
                 .meaning = "all of `errors` are limits outside a bound of this server or this "
-                           "key; nothing is clamped"},
+                           "key; without `errors`, `detail` names a sum of limits that is; "
+                           "nothing is clamped"},
     ProblemInfo{.code = unknown_runtime,
                 .name = "unknown_runtime",
                 .status = 400,

@@ -10,6 +10,7 @@ async::Task<> Service::run(Call& call) {
   if (!order) co_return co_await call.answer(order.error());
   const auto pass = callers_.enter_job(call.caller);
   if (!pass) co_return co_await call.answer(pass.error());
+  if (auto refusal = runs_.charge(*order, call.caller)) co_return co_await call.answer(*refusal);
 
   call.job = make_id();
   const std::string runtime = order->runtime;

@@ -95,6 +95,16 @@ Task<std::expected<Order, Problem>> Runs::order(text::json::value body,
   co_return co_await complete(*std::move(request), std::move(caller));
 }
 
+std::optional<Problem> Runs::charge(Order& order, const Caller& caller) {
+  auto charge = parts_.callers.charge(caller, job::cpu_ceiling_of(order.submission));
+  if (!charge) {
+    parts_.metrics.refused(info_of(charge.error().code).name);
+    return std::move(charge).error();
+  }
+  order.charge = std::make_shared<CpuQuotas::Charge>(*std::move(charge));
+  return std::nullopt;
+}
+
 Task<std::expected<job::JobResult, Problem>> Runs::run(Order order,
                                                        std::shared_ptr<Cancel> cancel) {
   const auto pass = gate_.enter();
@@ -103,16 +113,8 @@ Task<std::expected<job::JobResult, Problem>> Runs::run(Order order,
   if (cancels_.size() > kMany && cancels_.size() > 2 * parts_.engine.jobs())
     std::erase_if(cancels_, [](const auto& weak) { return weak.expired(); });
   cancels_.push_back(cancel);
-  auto result = co_await run_stored(std::move(order), cancel);
-  if (!result) parts_.metrics.refused(info_of(result.error().code).name);
-  co_return result;
-}
-
-Task<std::expected<job::JobResult, Problem>> Runs::run_stored(Order order,
-                                                              std::shared_ptr<Cancel> cancel) {
-  const std::string turn = order.owner;
   auto result = co_await parts_.engine.run(std::move(order), std::move(cancel));
-  if (result) parts_.callers.charge(turn, cpu_time_of(*result));
+  if (!result) parts_.metrics.refused(info_of(result.error().code).name);
   co_return result;
 }
 

@@ -68,12 +68,11 @@ class Runs {
                                                    JobForm form,
                                                    std::string_view member = {});
 
+  // Charges the caller with what the order may use; see Callers::charge.
+  std::optional<Problem> charge(Order& order, const Caller& caller);
   // Runs a job that a client waits for: `ended` waits for it, and `cancel_all` ends it.
   async::Task<std::expected<job::JobResult, Problem>> run(Order order,
                                                           std::shared_ptr<Cancel> cancel);
-  // The same for a job that is its runner's to wait for and to end.
-  async::Task<std::expected<job::JobResult, Problem>> run_stored(Order order,
-                                                                 std::shared_ptr<Cancel> cancel);
   // The result as the client gets it; `id` names the job.
   [[nodiscard]] text::json::object json_of(const job::JobResult& result,
                                            const std::string& runtime,

@@ -49,7 +49,7 @@ std::string make_id() {
 Service::Service(const Parts& parts, Settings settings, std::map<std::string, Measured> measured)
     : parts_(parts),
       settings_(std::make_shared<const Settings>(std::move(settings))),
-      callers_(parts_.storage, *settings_),
+      callers_(parts_.executor, parts_.storage, *settings_),
       runs_({.executor = parts_.executor,
              .catalogue = parts_.catalogue,
              .engine = parts_.engine,
@@ -73,7 +73,8 @@ Service::Service(const Parts& parts, Settings settings, std::map<std::string, Me
                                                            .runs = runs_,
                                                            .feeds = *feeds_,
                                                            .intake = *intake_,
-                                                           .webhooks = *webhooks_},
+                                                           .webhooks = *webhooks_,
+                                                           .callers = callers_},
                                           settings_)) {}
 
 Service::~Service() = default;

@@ -115,7 +115,10 @@ class Service {
   async::Task<> run_batch(Call& call);
   std::expected<std::vector<JobRequest>, Faults> requests_of(const text::json::value& body,
                                                              const Caller& caller) const;
-  async::Task<> run_of_batch(Batch::Turn turn, JobRequest request, Caller caller);
+  async::Task<> run_of_batch(Batch::Turn turn,
+                             JobRequest request,
+                             Caller caller,
+                             CpuQuotas::Charge charge);
   // runtime_handlers.cc
   async::Task<> list_runtimes(Call& call);
   async::Task<> show_runtime(Call& call);

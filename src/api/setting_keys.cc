@@ -170,7 +170,7 @@ std::vector<SettingKey> named_keys() {
       key("rate.key", "parallel", at<&S::rate_key, &S::Quota::parallel>, yes,
           "jobs that wait and run at one time", kRate, "none"),
       key("rate.key", "cpu_time", at<&S::rate_key, &S::Quota::cpu_time>, yes,
-          "CPU time of cells an hour", {.smallest = "1s", .largest = "8784h"}, "none"),
+          "CPU time of cells an hour; while a job waits and runs, all that its limits allow counts", {.smallest = "1s", .largest = "8784h"}, "none"),
 
       key("rate.anonymous", "requests", at<&S::rate_anonymous, &S::Quota::requests>, yes,
           "requests a minute", kRate, "none"),
@@ -179,7 +179,7 @@ std::vector<SettingKey> named_keys() {
       key("rate.anonymous", "parallel", at<&S::rate_anonymous, &S::Quota::parallel>, yes,
           "jobs that wait and run at one time", kRate, "none"),
       key("rate.anonymous", "cpu_time", at<&S::rate_anonymous, &S::Quota::cpu_time>, yes,
-          "CPU time of cells an hour", {.smallest = "1s", .largest = "8784h"}, "none"),
+          "CPU time of cells an hour; while a job waits and runs, all that its limits allow counts", {.smallest = "1s", .largest = "8784h"}, "none"),
 
       key("log", "format", at<&S::log, &S::Log::format>, no,
           "of the lines on stderr", {}, {}, {"text", "json"}),

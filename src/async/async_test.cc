@@ -44,6 +44,27 @@ TEST(Spawn, ATaskThatThrowsEndsAloneAndIsTold) {
   EXPECT_EQ(notes, std::vector({1}));
 }
 
+Task<> note_after_either(const Event& one, const Event& other, std::vector<int>& notes) {
+  co_await either(one.wait(), other.wait());
+  notes.push_back(1);
+}
+
+TEST(Either, ReturnsWithTheFirstOfTheTwoAndLeavesNobodyWaiting) {
+  for (const bool is_first : {true, false}) {
+    asio::io_context context(1);
+    std::vector<int> notes;
+    Event one(context.get_executor());
+    Event other(context.get_executor());
+    spawn(context.get_executor(), note_after_either(one, other, notes));
+    context.poll();
+    EXPECT_TRUE(notes.empty());
+    (is_first ? one : other).set();
+    context.restart();
+    context.run();  // returns when no task is left
+    EXPECT_EQ(notes, std::vector({1}));
+  }
+}
+
 TEST(Event, WakesAllThatWaitEvenIfItIsResetAtOnce) {
   asio::io_context context(1);
   std::vector<int> notes;

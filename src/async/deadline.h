@@ -1,4 +1,4 @@
-// Deadline: a task that may take only so long.
+// Deadline: a task that may take only so long, or until another is done.
 #pragma once
 
 #include <cerrno>
@@ -69,6 +69,12 @@ Task<typename detail::AsResult<T>::Type> within(base::Duration limit, Task<T> ta
   if (first.index() == 0) co_return std::get<0>(std::move(first));
   co_return base::Error{
       base::Fault::exhausted, "not done within " + base::to_text(limit), ETIMEDOUT};
+}
+
+// Returns when one of the two has; the other is cancelled, and waited for until it has unwound.
+inline Task<> either(Task<> one, Task<> other) {
+  using asio::experimental::awaitable_operators::operator||;
+  co_await (std::move(one) || std::move(other));
 }
 
 // Returns after this long.

@@ -111,13 +111,8 @@ void Build::run_stage(const std::string& name,
                       Stage::Done done) {
   // The finished stage, if there is one, is still on the stack: it goes when the next one has
   // begun.
-  auto next = std::make_unique<Stage>(means_.loop,
-                                      means_.keeper,
-                                      name + settings_.suffix,
-                                      order,
-                                      bundle,
-                                      StageStreams{},
-                                      std::move(done));
+  auto next = std::make_unique<Stage>(
+      means_, name + settings_.suffix, order, bundle, StageStreams{}, std::move(done));
   stage_.swap(next);
 }
 

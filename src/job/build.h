@@ -19,13 +19,6 @@
 
 namespace retort::job {
 
-// What jobs are made with; all of it outlives them.
-struct Means {
-  kernel::EventLoop& loop;
-  keeper::Client& keeper;
-  CompileCache* cache = nullptr;  // null: everything is compiled
-};
-
 struct BuildResult {
   std::optional<Built> built;  // none: the program cannot be run, for the reason below
   cell::Outcome outcome = cell::Outcome::internal_error;

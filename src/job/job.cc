@@ -141,7 +141,7 @@ Status Job::run() {
                                         !submission_.collect.empty());
   is_running_ = true;
   stage_ = std::make_unique<Stage>(
-      means_.loop, means_.keeper, "run", order, bundle, submission_.streams, [this](auto result) {
+      means_, "run", order, bundle, submission_.streams, [this](auto result) {
         on_run(std::move(result));
       });
   return {};

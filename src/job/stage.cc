@@ -31,56 +31,59 @@ std::uint64_t most_collected(const keeper::Order& order) {
   return order.collect_bytes + (order.collect_entries + kMostRefused) * kRecord;
 }
 
+base::Duration cpu_time_of(const cell::Facts& facts) {
+  return base::Duration(static_cast<base::Duration::rep>(facts.cpu_us));
+}
+
 base::ByteSize kept_bytes(base::ByteSize limit) {
   return base::weakened("limit:output") ? base::ByteSize::of_bytes(limit.bytes() * 4) : limit;
 }
 
 }  // namespace
 
-Stage::Stage(kernel::EventLoop& loop,
-             keeper::Client& client,
+Stage::Stage(const Means& means,
              std::string name,
              const keeper::Order& order,
              const Fd& bundle,
              StageStreams streams,
              Done done)
-    : loop_(loop),
-      client_(client),
+    : means_(means),
       name_(std::move(name)),
       order_(order),
       done_(std::move(done)),
       tell_started_(std::move(streams.started)),
       tell_over_(std::move(streams.over)),
-      input_(loop,
+      input_(means_.loop,
              std::move(streams.stdin_text),
              streams.stdin_source,
              streams.terminal ? InputPump::Kind::terminal : InputPump::Kind::pipe,
              std::move(streams.stdin_ended)),
-      output_(loop,
+      output_(means_.loop,
               streams.stdout_sink,
               kept_bytes(order_.limits.output),
               at_end_of(std::move(streams.stdout_ended)),
               [this] { on_flood(); }),
-      errors_(loop,
+      errors_(means_.loop,
               streams.stderr_sink,
               kept_bytes(order_.limits.output),
               at_end_of(std::move(streams.stderr_ended)),
               [this] { on_flood(); }) {
   order_.terminal = streams.terminal;
-  id_ = client_.run(order_,
-                    bundle,
-                    {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
-                     .ended =
-                         [this](const cell::Facts& facts) {
-                           facts_ = facts;
-                           if (tell_over_) tell_over_();
-                           finish_when_complete();
-                         },
-                     .refused =
-                         [this](const Error& error) {
-                           input_.stop();
-                           std::exchange(done_, nullptr)(error);
-                         }});
+  id_ = means_.keeper.run(order_,
+                          bundle,
+                          {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
+                           .ended =
+                               [this](const cell::Facts& facts) {
+                                 facts_ = facts;
+                                 if (means_.on_cpu_time) means_.on_cpu_time(cpu_time_of(facts));
+                                 if (tell_over_) tell_over_();
+                                 finish_when_complete();
+                               },
+                           .refused =
+                               [this](const Error& error) {
+                                 input_.stop();
+                                 std::exchange(done_, nullptr)(error);
+                               }});
 }
 
 std::function<void()> Stage::at_end_of(std::function<void()> tell) {
@@ -91,12 +94,12 @@ std::function<void()> Stage::at_end_of(std::function<void()> tell) {
 }
 
 Stage::~Stage() {
-  if (collecting_.is_open()) loop_.forget(collecting_.get());
+  if (collecting_.is_open()) means_.loop.forget(collecting_.get());
 }
 
 void Stage::cancel() {
   cancelled_ = true;
-  client_.cancel(id_);
+  means_.keeper.cancel(id_);
   output_.abandon();
   errors_.abandon();
 }
@@ -108,7 +111,7 @@ void Stage::on_started(cell::Streams streams) {
     ++open_streams_;
     collecting_ = std::move(streams.collected_read);
     if (auto memory = kernel::make_memory_file("collected")) collected_ = std::move(*memory);
-    (void)loop_.watch(collecting_.get(), EPOLLIN, [this](auto) { on_collected(); });
+    (void)means_.loop.watch(collecting_.get(), EPOLLIN, [this](auto) { on_collected(); });
   }
   if (order_.terminal) {
     // Without it nothing is read and nothing ends: the cell is of no use.
@@ -161,7 +164,7 @@ void Stage::on_collected() {
   // The collector keeps to its bounds; that it does is not taken on trust.
   if (count > 0 && collected_bytes_ <= most_collected(order_)) return;
   if (count < 0 && errno == EINTR) return;
-  loop_.forget(collecting_.get());
+  means_.loop.forget(collecting_.get());
   collecting_.reset();
   (void)::lseek(collected_.get(), 0, SEEK_SET);
   --open_streams_;
@@ -170,7 +173,7 @@ void Stage::on_collected() {
 
 void Stage::on_flood() {
   flooded_ = true;
-  client_.cancel(id_);
+  means_.keeper.cancel(id_);
 }
 
 void Stage::finish_when_complete() {

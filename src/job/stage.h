@@ -55,14 +55,24 @@ struct StageResult {
       collected;  // a bundle in a memory file, at its start; open only when something was asked for
 };
 
+class CompileCache;
+
+// What jobs are made with; all of it outlives them.
+struct Means {
+  kernel::EventLoop& loop;
+  keeper::Client& keeper;
+  CompileCache* cache = nullptr;  // null: everything is compiled
+  // Told of what each cell has used when it has ended, also where its stage's result is lost.
+  std::function<void(base::Duration cpu_time)> on_cpu_time = {};
+};
+
 class Stage {
  public:
   using Done = std::function<void(base::Result<StageResult>)>;
 
   // Starts at once; `done` is called once, from the loop, when the cell is gone and every byte has
   // been taken. An Error means that the stage did not take place.
-  Stage(kernel::EventLoop& loop,
-        keeper::Client& client,
+  Stage(const Means& means,
         std::string name,
         const keeper::Order& order,
         const base::Fd& bundle,
@@ -75,7 +85,7 @@ class Stage {
   // Ends the cell, and waits for no reader any more.
   void cancel();
   // Sends the program a signal: see keeper::Client::signal.
-  base::Status signal(int number) { return client_.signal(id_, number); }
+  base::Status signal(int number) { return means_.keeper.signal(id_, number); }
   // Of the terminal; its processes in the foreground are told (SIGWINCH). Fault::invalid when the
   // stage has none, or no terminal can be of that size. After the end it does nothing.
   base::Status resize(kernel::TerminalSize size);
@@ -89,8 +99,7 @@ class Stage {
   base::Status start_terminal(base::Fd master);
   void finish_when_complete();
 
-  kernel::EventLoop& loop_;
-  keeper::Client& client_;
+  Means means_;
   std::string name_;
   keeper::Order order_;
   Done done_;

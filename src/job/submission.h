@@ -96,4 +96,8 @@ struct Submission {
 // The memory that a submission's cells may use at one time.
 base::ByteSize memory_of(const Submission& submission);
 
+// The CPU time that all its cells may use together before they are ended: cpu_time and extra_time
+// of every stage and test. At most about a year, which stands for all that is more.
+base::Duration cpu_ceiling_of(const Submission& submission);
+
 }  // namespace retort::job

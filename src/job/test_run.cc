@@ -149,7 +149,7 @@ Status TestRun::run_program(StageStreams streams) {
       order_for(built.program.run_limits, spec.add_ons, allow_unenforced_, false);
   ++running_;
   stage_ = std::make_unique<Stage>(
-      means_.loop, means_.keeper, "run", order, bundle, std::move(streams), [this](auto result) {
+      means_, "run", order, bundle, std::move(streams), [this](auto result) {
         on_run(std::move(result));
       });
   return {};
@@ -188,8 +188,7 @@ Status TestRun::begin_interactor() {
   const keeper::Order order =
       order_for(interactor.program.run_limits, spec.add_ons, allow_unenforced_, false);
   ++running_;
-  judge_ = std::make_unique<Stage>(means_.loop,
-                                   means_.keeper,
+  judge_ = std::make_unique<Stage>(means_,
                                    "interactor",
                                    order,
                                    bundle,
@@ -280,8 +279,8 @@ Status TestRun::begin_checker(StageResult& run) {
   RETORT_TRY(const Fd bundle, make_bundle(checker, contents));
   const keeper::Order order =
       order_for(checker.program.run_limits, spec.add_ons, allow_unenforced_, false);
-  judge_ = std::make_unique<Stage>(
-      means_.loop, means_.keeper, "check", order, bundle, StageStreams{}, [this](auto result) {
+  judge_ =
+      std::make_unique<Stage>(means_, "check", order, bundle, StageStreams{}, [this](auto result) {
         on_checked(std::move(result));
       });
   return {};

@@ -126,8 +126,7 @@ StageResult InteractiveTest::run_play(const Play& play) {
   streams.stdin_source = input->read_end.get();
   input_ = play.input_ends ? base::Fd() : std::move(input->write_end);
   input->write_end.reset();
-  job::Stage stage(loop(),
-                   keeper(),
+  job::Stage stage(job::Means{.loop = loop(), .keeper = keeper()},
                    "run",
                    {.limits = play.limits},
                    bundle,
@@ -277,8 +276,7 @@ int print_as_ordinary_user(const Words& command, const std::string& probe) {
   const base::Fd bundle = bundle_of(command, probe);
   int code = 4;
   const job::Stage stage(
-      **loop,
-      **client,
+      job::Means{.loop = **loop, .keeper = **client},
       "run",
       {.limits = roomy_limits(), .allow_unenforced = (*client)->abilities().unenforceable},
       bundle,

@@ -342,8 +342,7 @@ Words IsolationTest::printed_with(std::uint32_t add_ons, const Words& args) {
   EXPECT_TRUE(writer.end());
   EXPECT_TRUE(kernel::seal(*bundle));
   std::optional<base::Result<StageResult>> result;
-  const job::Stage stage(loop(),
-                         keeper(),
+  const job::Stage stage(job::Means{.loop = loop(), .keeper = keeper()},
                          "run",
                          {.limits = roomy_limits(), .add_ons = add_ons},
                          *bundle,

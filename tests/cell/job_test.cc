@@ -380,6 +380,39 @@ TEST_F(JobTest, AnArchiveIsUnpackedInACell) {
   }
 }
 
+TEST_F(JobTest, WhatEveryCellHasUsedIsTold) {
+  Submission one = submission(compiled_, "print(input())");
+  one.tests.emplace();
+  one.tests->check.kind = CheckKind::program;
+  one.tests->check.program = program("");
+  one.tests->cases = {{.name = "", .input = text("1")}, {.name = "", .input = text("2")}};
+  std::vector<base::Duration> told;
+  std::optional<JobResult> result;
+  job::Job job(job::Means{.loop = loop(),
+                          .keeper = keeper(),
+                          .on_cpu_time = [&](base::Duration used) { told.push_back(used); }},
+               std::move(one),
+               [&](base::Result<JobResult> ended) {
+                 ASSERT_TRUE(ended);
+                 result = *std::move(ended);
+                 loop().stop();
+               });
+  job.start();
+  ASSERT_TRUE(loop().run());
+  ASSERT_TRUE(result);
+  std::vector<base::Duration> used;
+  const auto add = [&](const job::StageResult& stage) {
+    used.emplace_back(static_cast<base::Duration::rep>(stage.facts.cpu_us));
+  };
+  for (const job::StageResult& stage : result->stages) add(stage);
+  for (const job::TestResult& test : result->tests) {
+    add(*test.run);
+    add(*test.judge);
+  }
+  EXPECT_EQ(used.size(), 1U + 2U * 2U);
+  EXPECT_EQ(told, used);
+}
+
 TEST_F(JobTest, CancellingEndsEveryTest) {
   Submission one = submission(python_, "import time\ntime.sleep(60)");
   one.tests.emplace();
