@@ -1,6 +1,7 @@
 // /v1/keys and /v1/audit: who may call this server, and who changed that.
 #include <algorithm>
 
+#include "api/key_changes.h"
 #include "api/key_form.h"
 #include "api/service.h"
 #include "base/units.h"
@@ -9,7 +10,6 @@ namespace retort::api {
 
 using async::Task;
 using base::Fault;
-using base::Result;
 namespace json = text::json;
 
 namespace {
@@ -28,6 +28,10 @@ Problem problem_of(const base::Error& error, const std::string& id) {
   if (error.fault == Fault::exhausted)
     return {.code = ProblemCode::storage_full, .detail = "the disk of this server is full"};
   return internal_problem();
+}
+
+KeyChange change_by(const Caller& caller) {
+  return {.actor = caller.key_id, .now_us = utc_now_us()};
 }
 
 std::expected<std::int64_t, Problem> number_of(const http::RequestHead& head,
@@ -52,15 +56,8 @@ Task<> Service::create_key(Call& call) {
     const Problem problem = problem_of(std::move(wanted).error());
     co_return co_await call.answer(problem);
   }
-  auto make = [wanted = *wanted, actor = call.caller.key_id, now = utc_now_us()](
-                  Storage::Stores& stores) -> Result<store::CreatedKey> {
-    RETORT_TRY(auto created, stores.keys.create(wanted, now));
-    RETORT_CHECK(stores.audit.append({.time_us = now,
-                                      .actor = actor,
-                                      .action = "key.create",
-                                      .object = created.key.id,
-                                      .detail = text::compact(key_json(created.key))}));
-    return created;
+  auto make = [wanted = *wanted, change = change_by(call.caller)](Storage::Stores& stores) {
+    return api::create_key(stores.database, wanted, change);
   };
   const auto created = co_await parts_.storage.run(std::move(make));
   if (!created) {
@@ -100,13 +97,9 @@ Task<> Service::show_key(Call& call) {
 }
 
 Task<> Service::revoke_key(Call& call) {
-  auto revoke = [id = call.parts.front(), actor = call.caller.key_id, now = utc_now_us()](
-                    Storage::Stores& stores) -> base::Status {
-    RETORT_TRY(const bool is_news, stores.keys.revoke(id, now));
-    if (!is_news) return {};
-    RETORT_CHECK(stores.audit.append(
-        {.time_us = now, .actor = actor, .action = "key.revoke", .object = id, .detail = ""}));
-    return {};
+  auto revoke = [id = call.parts.front(),
+                 change = change_by(call.caller)](Storage::Stores& stores) {
+    return api::revoke_key(stores.database, id, change);
   };
   const auto revoked = co_await parts_.storage.run(std::move(revoke));
   callers_.forget_keys();

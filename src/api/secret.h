@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <string.h>
@@ -37,16 +36,6 @@ class Secret {
   // Where it is used, and nowhere else.
   [[nodiscard]] const std::string& reveal() const { return text_; }
   [[nodiscard]] bool empty() const { return text_.empty(); }
-  // In a time that tells nothing of the place of the first difference.
-  [[nodiscard]] bool equals(std::string_view other) const {
-    if (other.size() != text_.size()) return false;
-    unsigned char difference = 0;
-    for (std::size_t i = 0; i < other.size(); ++i) {
-      difference = static_cast<unsigned char>(difference | (static_cast<unsigned char>(other[i]) ^
-                                                            static_cast<unsigned char>(text_[i])));
-    }
-    return difference == 0;
-  }
 
  private:
   void wipe() {

@@ -27,7 +27,8 @@ Result<std::unique_ptr<Storage>> Storage::open(const Settings& settings) {
       store::Database::open(path + "/" + kDatabaseName, store::Database::Check::after_unclean_end));
   store::Database& database = *storage->database_;
   RETORT_TRY(storage->blobs_, store::Blobs::open(database, storage->folder_));
-  storage->stores_.emplace(Stores{.jobs = store::Jobs(database),
+  storage->stores_.emplace(Stores{.database = database,
+                                  .jobs = store::Jobs(database),
                                   .webhooks = store::Webhooks(database),
                                   .keys = store::Keys(database),
                                   .audit = store::Audit(database),

@@ -32,6 +32,7 @@ class Storage {
  public:
   // For the worker's thread alone.
   struct Stores {
+    store::Database& database;  // for what is one transaction over several of the rest
     store::Jobs jobs;
     store::Webhooks webhooks;
     store::Keys keys;

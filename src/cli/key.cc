@@ -8,13 +8,13 @@
 #include <memory>
 
 #include "api/key_bounds.h"
+#include "api/key_changes.h"
 #include "api/key_form.h"
 #include "api/storage.h"
 #include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/state_owner.h"
 #include "kernel/files.h"
-#include "store/audit.h"
 #include "store/database.h"
 #include "store/keys.h"
 #include "store/state_folder.h"
@@ -31,7 +31,6 @@ namespace json = text::json;
 namespace {
 
 constexpr std::size_t kLargestBounds = 64U << 10U;
-constexpr const char* kOperator = "operator";
 
 // As the server's user from here on.
 Result<std::unique_ptr<store::Database>> open_state(const KeyOptions& options) {
@@ -76,23 +75,12 @@ Result<store::NewKey> key_of(const KeyOptions& options, std::int64_t now_us) {
   return key;
 }
 
-Status note(store::Database& database, const std::string& action, const std::string& object) {
-  store::Audit audit(database);
-  RETORT_CHECK(audit.append({.time_us = api::utc_now_us(),
-                             .actor = kOperator,
-                             .action = action,
-                             .object = object,
-                             .detail = ""}));
-  return {};
-}
-
 Status create(const KeyOptions& options) {
   const std::int64_t now = api::utc_now_us();
   RETORT_TRY(const auto wanted, key_of(options, now));
   RETORT_TRY(const auto database, open_state(options));
-  store::Keys keys(*database);
-  RETORT_TRY(const auto created, keys.create(wanted, now));
-  RETORT_CHECK(note(*database, "key.create", created.key.id));
+  RETORT_TRY(const auto created,
+             api::create_key(*database, wanted, {.actor = api::kOperator, .now_us = now}));
   if (options.json) {
     const json::value body =
         json::object{{"key", api::key_json(created.key)}, {"token", created.token}};
@@ -137,9 +125,10 @@ Status list(const KeyOptions& options) {
 
 Status revoke(const KeyOptions& options) {
   RETORT_TRY(const auto database, open_state(options));
-  store::Keys keys(*database);
-  RETORT_TRY(const bool is_news, keys.revoke(options.id, api::utc_now_us()));
-  if (is_news) return note(*database, "key.revoke", options.id);
+  RETORT_TRY(const bool is_news,
+             api::revoke_key(
+                 *database, options.id, {.actor = api::kOperator, .now_us = api::utc_now_us()}));
+  if (is_news) return {};
   std::fprintf(stderr, "retort: %s was revoked before\n", base::printable(options.id).c_str());
   return {};
 }
