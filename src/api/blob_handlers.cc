@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "api/service.h"
@@ -38,6 +39,13 @@ Problem storage_full() {
   return {.code = ProblemCode::storage_full,
           .detail = "there is no room for more blobs; try again later",
           .retry_after_s = 10};
+}
+
+Problem quota_exceeded(ByteSize most) {
+  return {.code = ProblemCode::blob_quota_exceeded,
+          .detail = "your blobs may have " + base::to_text(most) +
+                    " together (blobs.size_per_key), and would have more with this one",
+          .extra = {{"largest_bytes", most.bytes()}}};
 }
 
 bool is_octets(const http::RequestHead& head) {
@@ -80,22 +88,34 @@ Task<> Service::store_blob(Call& call) {
     const Problem problem = too_large(largest);
     co_return co_await call.answer(problem);
   }
+  const ByteSize most = most_of(call.caller);
   const auto failed = [this](const base::Error& error) {
     if (error.fault == Fault::exhausted) return storage_full();
     parts_.log.error("a blob could not be stored", {{"error", error}});
     return internal_problem();
   };
-  auto begin = [sha256, largest](Storage::Stores& stores) {
-    return stores.blobs.upload(sha256, largest);
+  const std::uint64_t announced = call.head().content_length.value_or(0);
+  auto begin = [sha256, largest, owner, announced, most](
+                   Storage::Stores& stores) -> base::Result<std::optional<store::Upload>> {
+    RETORT_TRY(const bool has_room, stores.blobs.has_room(owner, sha256, announced, most));
+    if (!has_room) return std::optional<store::Upload>();
+    RETORT_TRY(auto upload, stores.blobs.upload(sha256, largest));
+    return std::optional(std::move(upload));
   };
   auto begun = co_await parts_.storage.run(std::move(begin));
   if (!begun) {
     const Problem problem = failed(begun.error());
     co_return co_await call.answer(problem);
   }
-  const auto upload = std::make_shared<store::Upload>(*std::move(begun));
+  if (!*begun) {
+    const Problem problem = quota_exceeded(most);
+    co_return co_await call.answer(problem);
+  }
+  const auto upload = std::make_shared<store::Upload>(**std::move(begun));
   const auto buffer = std::make_shared<std::vector<char>>(kChunk);
   Count::Share claim = uploading_.take(0);
+  Count& own = uploading_of(owner);
+  Count::Share own_claim = own.take(0);
   std::uint64_t size = 0;
   std::uint64_t flushed = 0;
   for (;;) {
@@ -113,7 +133,12 @@ Task<> Service::store_blob(Call& call) {
       const Problem problem = storage_full();
       co_return co_await call.answer(problem);
     }
+    if (own.value() + *count > most.bytes()) {
+      const Problem problem = quota_exceeded(most);
+      co_return co_await call.answer(problem);
+    }
     claim.grow(*count);
+    own_claim.grow(*count);
     const bool is_to_flush = size - flushed >= kFlushAfter;
     if (is_to_flush) flushed = size;
     auto write = [upload, buffer, bytes = *count, is_to_flush] {
@@ -127,10 +152,13 @@ Task<> Service::store_blob(Call& call) {
     }
   }
   auto flush = [upload] { return upload->flush(); };
-  auto stored = co_await parts_.storage.with_files(std::move(flush));
-  if (stored) {
-    auto commit = [upload, owner, now = utc_now_us()](Storage::Stores&) {
-      return upload->commit(owner, now);
+  const auto flushed_all = co_await parts_.storage.with_files(std::move(flush));
+  base::Result<bool> stored = true;
+  if (!flushed_all) {
+    stored = flushed_all.error();
+  } else {
+    auto commit = [upload, owner, most, now = utc_now_us()](Storage::Stores&) {
+      return upload->commit(owner, most, now);
     };
     stored = co_await parts_.storage.run(std::move(commit));
   }
@@ -143,10 +171,27 @@ Task<> Service::store_blob(Call& call) {
     }
     co_return co_await call.answer(problem);
   }
+  if (!*stored) {
+    const Problem problem = quota_exceeded(most);
+    co_return co_await call.answer(problem);
+  }
   uploaded_ += size;
   if (uploaded_ > settings->blobs.size.bytes() / kPartBetween) co_await evict_blobs();
   const text::json::value body = text::json::object{{"sha256", sha256}, {"size_bytes", size}};
   co_await call.answer(201, body);
+}
+
+// Where no keys are required, those without one have the store for themselves.
+ByteSize Service::most_of(const Caller& caller) const {
+  const bool is_shared = settings_->requires_keys() || !caller.owner.empty();
+  return is_shared ? settings_->blobs.most_of_key() : ByteSize::of_bytes(INT64_MAX);
+}
+
+Count& Service::uploading_of(const std::string& owner) {
+  constexpr std::size_t kMany = 1000;
+  if (uploading_of_.size() > kMany && !uploading_of_.contains(owner))
+    std::erase_if(uploading_of_, [](const auto& entry) { return entry.second.is_idle(); });
+  return uploading_of_[owner];
 }
 
 Task<> Service::send_blob(Call& call) {

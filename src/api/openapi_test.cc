@@ -139,7 +139,8 @@ TEST(OpenApi, ProblemsHaveTheMembersThatAreDescribed) {
   Problem problem{.code = ProblemCode::queue_full, .detail = "it is full"};
   problem.instance = "/v1/jobs/1";
   problem.retry_after_s = 3;
-  problem.extra["forecast_us"] = 1;
+  for (const char* const member : {"forecast_us", "largest_bytes", "largest_us"})
+    problem.extra[member] = 1;
   const Path document;
   for (int i = 0; i < 101; ++i) problem.errors.add(document, FaultCode::conflict, "is wrong");
   EXPECT_EQ(names_of(to_json(problem)), described("Problem"));

@@ -144,6 +144,12 @@ constexpr std::array kInfos = {
         .meaning =
             "the disk, or what `blobs.size`, `async.bytes` and `async.most_stored` allow, is "
             "full"},
+    ProblemInfo{.code = blob_quota_exceeded,
+                .name = "blob_quota_exceeded",
+                .status = 507,
+                .title = "Your blobs are too many",
+                .meaning = "this key's blobs would have more than `blobs.size_per_key`, which is "
+                           "in `largest_bytes`; delete some, or wait until they are forgotten"},
     ProblemInfo{.code = bad_request,
                 .name = "bad_request",
                 .status = 400,

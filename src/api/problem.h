@@ -39,6 +39,7 @@ enum class ProblemCode : std::uint8_t {
   draining,
   unavailable,
   storage_full,
+  blob_quota_exceeded,
   bad_request,
   request_timeout,
   body_too_large,

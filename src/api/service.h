@@ -146,6 +146,8 @@ class Service {
   async::Task<> send_blob(Call& call);
   async::Task<> forget_blob(Call& call);
   async::Task<> evict_blobs();
+  base::ByteSize most_of(const Caller& caller) const;
+  Count& uploading_of(const std::string& owner);
   // operation_handlers.cc
   async::Task<> health(Call& call);
   async::Task<> metrics(Call& call);
@@ -169,6 +171,7 @@ class Service {
   Count body_bytes_;  // of bodies that are being read
   // Bytes of blobs on their way in, and of those that came since the last eviction.
   Count uploading_;
+  std::map<std::string, Count> uploading_of_;  // by owner
   std::uint64_t uploaded_ = 0;
 };
 

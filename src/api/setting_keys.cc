@@ -140,6 +140,9 @@ std::vector<SettingKey> named_keys() {
           "how long one is kept unused", kLong),
       key("blobs", "largest", at<&S::blobs, &S::Blobs::largest>, yes,
           "one blob", {.smallest = "1KiB", .largest = "1TiB"}),
+      key("blobs", "size_per_key", at<&S::blobs, &S::Blobs::size_per_key>, yes,
+          "bytes of one key's blobs; callers without a key share one such bound where keys are "
+          "required of others; auto: a quarter of size, but at least largest", kStore, "auto"),
 
       key("async", "keep_results", at<&S::async, &S::Async::keep_results>, yes,
           "how long the result of a job nobody waited for is kept", kLong),

@@ -96,6 +96,11 @@ std::string Settings::source_of(std::string_view key) const {
   return found == sources.end() ? "default" : found->second;
 }
 
+ByteSize Settings::Blobs::most_of_key() const {
+  constexpr std::uint64_t kPart = 4;
+  return size_per_key.value_or(std::max(ByteSize::of_bytes(size.bytes() / kPart), largest));
+}
+
 bool Settings::is_open_to_others() const {
   return std::ranges::any_of(server.listen, [](const std::string& text) {
     const auto address = parse_listen(text);

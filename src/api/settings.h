@@ -97,6 +97,10 @@ struct Settings {
     ByteSize size = 4_GiB;
     Duration age{24LL * 3'600'000'000};
     ByteSize largest = 256_MiB;
+    std::optional<ByteSize> size_per_key;
+
+    // What one key's blobs may have; where keys are not required, those without one are not bound.
+    [[nodiscard]] ByteSize most_of_key() const;
   } blobs;
 
   struct Async {

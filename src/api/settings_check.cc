@@ -156,6 +156,8 @@ class Checker {
               all.http.connections);
     not_above("http.largest_body", all.http.largest_body, "queue.bytes", all.queue.bytes);
     not_above("blobs.largest", all.blobs.largest, "blobs.size", all.blobs.size);
+    if (const auto own = all.blobs.size_per_key)
+      not_above("blobs.size_per_key", *own, "blobs.size", all.blobs.size);
   }
 
   // Smallest <= default <= largest, of each limit. A built-in default gives way to a bound.

@@ -73,7 +73,7 @@ Status Upload::flush() {
   return {};
 }
 
-Status Upload::commit(std::string_view owner, std::int64_t now_us) {
+Result<bool> Upload::commit(std::string_view owner, ByteSize most_of_owner, std::int64_t now_us) {
   if (is_over_) return Error{Fault::invalid, "this upload is over", 0};
   is_over_ = true;
   const std::string actual = text::hex(text::bytes_of(digest_.finish()));
@@ -81,7 +81,10 @@ Status Upload::commit(std::string_view owner, std::int64_t now_us) {
     return Error{
         Fault::invalid, "blob " + sha256_ + ": the SHA-256 of what was sent is " + actual, 0};
   }
-  return blobs_->add(*this, owner, now_us);
+  RETORT_TRY(const bool has_room, blobs_->has_room(owner, sha256_, size_, most_of_owner));
+  if (!has_room) return false;
+  RETORT_CHECK(blobs_->add(*this, owner, now_us));
+  return true;
 }
 
 Result<std::unique_ptr<Blobs>> Blobs::open(Database& database, const Fd& state) {
@@ -287,6 +290,20 @@ Result<BlobUsage> Blobs::usage(std::string_view owner) {
                                owner));
   RETORT_CHECK(row.step());
   return BlobUsage{.blobs = row.integer(0), .bytes = row.integer(1)};
+}
+
+Result<bool> Blobs::has_room(std::string_view owner,
+                             std::string_view sha256,
+                             std::uint64_t size,
+                             ByteSize most) {
+  RETORT_TRY(Statement row,
+             database_.prepare("SELECT coalesce(sum(size), 0) FROM blob_owner "
+                               "WHERE owner = ?1 AND sha256 <> ?2",
+                               owner,
+                               sha256));
+  RETORT_CHECK(row.step());
+  const auto others = static_cast<std::uint64_t>(row.integer(0));
+  return size <= most.bytes() && others <= most.bytes() - size;
 }
 
 bool Blobs::is_held(const std::string& sha256) const {

@@ -36,9 +36,11 @@ class Upload {
   base::Status append(std::string_view bytes);
   // Everything so far is on the disk: a commit has the less to wait for.
   base::Status flush();
-  // The blob is `owner`'s, and durable, when it returns. Fault::invalid when the bytes are not what
-  // was claimed. Once.
-  base::Status commit(std::string_view owner, std::int64_t now_us);
+  // The blob is `owner`'s, and durable, when it returns true; false: the owner would have more than
+  // `most_of_owner`. Fault::invalid when the bytes are not what was claimed. Once.
+  base::Result<bool> commit(std::string_view owner,
+                            base::ByteSize most_of_owner,
+                            std::int64_t now_us);
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
  private:
@@ -103,6 +105,12 @@ class Blobs {
   // Of all, each file once; of one owner.
   base::Result<BlobUsage> usage();
   base::Result<BlobUsage> usage(std::string_view owner);
+  // Would the owner have at most `most` with so many bytes of this blob? One that it has already is
+  // not counted twice.
+  base::Result<bool> has_room(std::string_view owner,
+                              std::string_view sha256,
+                              std::uint64_t size,
+                              base::ByteSize most);
 
  private:
   friend class Upload;

@@ -23,7 +23,9 @@ base::Status send(Blobs& blobs,
   const std::size_t half = content.size() / 2;
   RETORT_CHECK(upload.append(std::string_view(content).substr(0, half)));
   RETORT_CHECK(upload.append(std::string_view(content).substr(half)));
-  return upload.commit(owner, now_us);
+  RETORT_TRY(const bool has_room, upload.commit(owner, kPlenty, now_us));
+  if (!has_room) return base::Error{Fault::internal, "there is plenty", 0};
+  return {};
 }
 
 std::string read_all(const base::Fd& file) {
@@ -66,6 +68,29 @@ TEST_F(BlobsTest, ReturnsWhatWasSentReadOnly) {
   EXPECT_EQ(files(), 1U);
 }
 
+TEST_F(BlobsTest, AnOwnerHasNoMoreThanItsBoundHoweverManyUploadsThereAreAtOneTime) {
+  constexpr ByteSize kMost = ByteSize::of_bytes(10);
+  const auto upload = [&](const std::string& content) {
+    auto begun = blobs_->upload(text::sha256_hex(content), kLimit);
+    EXPECT_TRUE(begun && begun->append(content));
+    return *std::move(begun);
+  };
+  Upload first = upload("sixsix");
+  auto second = std::make_optional(upload("sevensv"));
+  Upload third = upload("four");
+  EXPECT_TRUE(first.commit("alice", kMost, 1).value());
+  EXPECT_FALSE(second->commit("alice", kMost, 1).value());
+  second.reset();
+  EXPECT_FALSE(has("alice", "sevensv"));
+  EXPECT_TRUE(third.commit("alice", kMost, 1).value()) << "the bound itself is allowed";
+  EXPECT_EQ(files(), 2U) << "of what was refused nothing is left";
+  EXPECT_TRUE(upload("sixsix").commit("alice", kMost, 1).value()) << "again takes no more room";
+  EXPECT_TRUE(upload("sevensv").commit("bob", kMost, 1).value()) << "each has a bound of its own";
+  ASSERT_TRUE(blobs_->remove("alice", text::sha256_hex("sixsix")).value());
+  EXPECT_TRUE(blobs_->has_room("alice", text::sha256_hex("x"), 6, kMost).value());
+  EXPECT_FALSE(blobs_->has_room("alice", text::sha256_hex("x"), 7, kMost).value());
+}
+
 TEST_F(BlobsTest, AnEmptyBlobIsOne) {
   ASSERT_TRUE(send(*blobs_, "alice", ""));
   EXPECT_EQ(blobs_->open("alice", text::sha256_hex(""), 1)->size, 0U);
@@ -74,12 +99,12 @@ TEST_F(BlobsTest, AnEmptyBlobIsOne) {
 TEST_F(BlobsTest, IsRefusedWhenItIsNotWhatWasClaimed) {
   auto upload = blobs_->upload(text::sha256_hex("this"), kLimit);
   ASSERT_TRUE(upload->append("that"));
-  const auto committed = upload->commit("alice", 1);
+  const auto committed = upload->commit("alice", kPlenty, 1);
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().fault, Fault::invalid);
   EXPECT_NE(committed.error().what.find(text::sha256_hex("that")), std::string::npos);
   EXPECT_FALSE(upload->append("more"));
-  EXPECT_FALSE(upload->commit("alice", 1));
+  EXPECT_FALSE(upload->commit("alice", kPlenty, 1));
   EXPECT_FALSE(has("alice", "this"));
   EXPECT_FALSE(has("alice", "that"));
 }
@@ -98,11 +123,11 @@ TEST_F(BlobsTest, IsBoundToTheByte) {
   auto upload = blobs_->upload(text::sha256_hex(content), kLimit);
   ASSERT_TRUE(upload->append(content));
   EXPECT_EQ(upload->size(), 1000U);
-  ASSERT_TRUE(upload->commit("alice", 1));
+  ASSERT_TRUE(upload->commit("alice", kPlenty, 1));
   auto longer = blobs_->upload(text::sha256_hex(content + "x"), kLimit);
   ASSERT_TRUE(longer->append(content));
   EXPECT_EQ(longer->append("x").error().fault, Fault::invalid);
-  EXPECT_FALSE(longer->commit("alice", 1));
+  EXPECT_FALSE(longer->commit("alice", kPlenty, 1));
 }
 
 TEST_F(BlobsTest, ANameIsADigestAndNothingElse) {
@@ -130,7 +155,7 @@ TEST_F(BlobsTest, IsSeenOnlyByThoseWhoHaveSentAllOfIt) {
   {
     auto upload = blobs_->upload(text::sha256_hex("secret"), kLimit);
     ASSERT_TRUE(upload->append("secre"));
-    EXPECT_FALSE(upload->commit("bob", 1));
+    EXPECT_FALSE(upload->commit("bob", kPlenty, 1));
   }
   EXPECT_FALSE(has("bob", "secret"));
   EXPECT_FALSE(*blobs_->remove("bob", text::sha256_hex("secret")));

@@ -241,3 +241,27 @@ def test_a_full_disk_is_told_and_nothing_stays():
             assert files == []
             assert put(one, b"small").status == 201
             assert one.run("python", "print(1)")["status"] == "ok"
+
+
+def test_one_key_cannot_fill_the_store_for_the_others():
+    bounds = {"blobs_size": "64MiB", "blobs_largest": "2MiB", "blobs_size_per_key": "3MiB"}
+    with server(server_require_keys=True, **bounds, **{"rate_key.requests": "none"}) as one:
+        key, other = make_key(one), make_key(one)
+        blobs = [bytes([i]) * MIB for i in range(4)]
+        for data in blobs[:3]:
+            assert put(one, data, key=key).status == 201  # the bound itself is allowed
+        full = put(one, blobs[3], key=key)
+        assert (full.status, full.json["code"]) == (507, "blob_quota_exceeded")
+        assert full.json["largest_bytes"] == 3 * MIB and "blobs.size_per_key" in full.json["detail"]
+        assert put(one, blobs[0], key=key).status == 201  # what is there takes no more room
+        assert put(one, blobs[3], key=other).status == 201
+        # Before it is sent, where its size is told.
+        with connect(one) as raw:
+            raw.sendall(
+                f"PUT /v1/blobs/{'0' * 64} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+                f"Content-Length: {MIB}\r\nExpect: 100-continue\r\n\r\n".encode()
+            )
+            assert raw.recv(65536).startswith(b"HTTP/1.1 507 ")
+        assert one.delete(f"/v1/blobs/{sha256(blobs[0])}", key=key).status == 204
+        assert put(one, blobs[3], key=key).status == 201
+        assert len(leftovers(one)) == 3
