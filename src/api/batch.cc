@@ -3,17 +3,17 @@
 
 #include <utility>
 
-namespace retort::api {
+#include "text/json.h"
 
-namespace json = text::json;
+namespace retort::api {
 
 namespace {
 
-std::string line(std::size_t index, std::string_view name, json::object body) {
-  json::object line;
-  line["index"] = index;
-  line[name] = std::move(body);
-  return text::compact(line) + "\n";
+// {"index": …, "NAME": body}: a result may be large, and is not parsed for this.
+std::string line(std::size_t index, std::string_view name, std::string_view body) {
+  std::string line = R"({"index":)" + std::to_string(index) + R"(,")";
+  line.append(name).append(R"(":)").append(body).append("}\n");
+  return line;
 }
 
 }  // namespace
@@ -33,12 +33,12 @@ Batch::Turn::~Turn() {
   batch_->changed_.set();
 }
 
-void Batch::Turn::succeed(json::object result) {
-  line_ = line(index_, "result", std::move(result));
+void Batch::Turn::succeed(std::string_view result) {
+  line_ = line(index_, "result", result);
 }
 
 void Batch::Turn::fail(const Problem& problem) {
-  line_ = line(index_, "problem", to_json(problem));
+  line_ = line(index_, "problem", text::compact(to_json(problem)));
 }
 
 Batch::Turn Batch::begin(std::size_t index, Callers::JobPass pass) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/callers.h"
@@ -12,7 +13,6 @@
 #include "api/problem.h"
 #include "async/event.h"
 #include "async/task.h"
-#include "text/json.h"
 
 namespace retort::api {
 
@@ -34,7 +34,8 @@ class Batch : public std::enable_shared_from_this<Batch> {
     ~Turn();
 
     [[nodiscard]] const std::shared_ptr<Cancel>& cancel() const { return cancel_; }
-    void succeed(text::json::object result);
+    // `result`: JSON.
+    void succeed(std::string_view result);
     void fail(const Problem& problem);
 
    private:

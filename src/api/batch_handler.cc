@@ -55,9 +55,10 @@ Task<> Service::run_of_batch(Batch::Turn turn,
   order->longest_wait = base::Duration::max();
   order->waits_for_room = true;
   order->charge = std::make_shared<CpuQuotas::Charge>(std::move(charge));
-  const auto result = co_await runs_.run(*std::move(order), turn.cancel());
+  auto result = co_await runs_.run(*std::move(order), turn.cancel());
   if (!result) co_return turn.fail(result.error());
-  turn.succeed(runs_.json_of(*result, runtime, make_id()));
+  const std::string text = co_await runs_.text_of(*std::move(result), runtime, make_id());
+  turn.succeed(text);
 }
 
 // Parsed once, and kept so until their turn.

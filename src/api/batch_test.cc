@@ -6,6 +6,8 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "text/json.h"
+
 namespace retort::api {
 namespace {
 
@@ -15,7 +17,7 @@ async::Task<> run(Batch::Turn turn, const async::Event& event, Ends ends) {
   co_await event.wait();
   if (ends == Ends::by_exception) throw std::runtime_error("on purpose");
   if (ends == Ends::with_result) {
-    turn.succeed({{"status", "ok"}});
+    turn.succeed(R"({"status":"ok"})");
   } else {
     turn.fail({.code = ProblemCode::queue_full, .detail = "full"});
   }

@@ -190,7 +190,7 @@ void Interactive::end_input() {
   input_room_.set();
 }
 
-Task<> Interactive::close(std::optional<json::object> result, Duration stall) {
+Task<> Interactive::close(std::optional<std::string> result, Duration stall) {
   // Of a job that did not take place nobody else closes them.
   end_input();
   for (Output& of_program : outputs_of_program_) of_program.program.reset();
@@ -206,8 +206,8 @@ Task<> Interactive::close(std::optional<json::object> result, Duration stall) {
     const json::object message = {{"type", "error"}, {"problem", to_json(*problem_)}};
     send(message);
   } else if (result) {
-    const json::object message = {{"type", "result"}, {"result", *std::move(result)}};
-    send(message);
+    std::string message = R"({"type":"result","result":)" + *result + "}";
+    send(http::WebSocket::Message{.binary = false, .bytes = std::move(message)});
   }
   is_last_sent_ = true;
   wake_all();

@@ -67,10 +67,10 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
   // The client is no longer there.
   [[nodiscard]] bool is_left() const { return is_left_; }
 
-  // Sends what the program wrote, then `result` (or why there is none), closes the connection, and
-  // returns when nothing of the session is under way any more. Whoever does not read is not waited
-  // for longer than `stall` and what a slow line takes.
-  async::Task<> close(std::optional<text::json::object> result, base::Duration stall);
+  // Sends what the program wrote, then `result`, which is JSON (or why there is none), closes the
+  // connection, and returns when nothing of the session is under way any more. Whoever does not
+  // read is not waited for longer than `stall` and what a slow line takes.
+  async::Task<> close(std::optional<std::string> result, base::Duration stall);
 
  private:
   enum class Stream : std::uint8_t { out, err };

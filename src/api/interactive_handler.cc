@@ -46,7 +46,7 @@ Task<> Service::interact(Call& call) {
   const auto session =
       std::make_shared<Interactive>(parts_.executor, *std::move(socket), std::move(cancel));
   session->start();
-  std::optional<json::object> result;
+  std::optional<std::string> result;
   auto opening = co_await session->next_opening(kPatience);
   if (opening) {
     result = co_await run_interactive(
@@ -55,10 +55,10 @@ Task<> Service::interact(Call& call) {
   co_await session->close(std::move(result), http.write_timeout);
 }
 
-Task<std::optional<json::object>> Service::run_interactive(Call& call,
-                                                           std::shared_ptr<Interactive> session,
-                                                           json::object message,
-                                                           bool is_announced) {
+Task<std::optional<std::string>> Service::run_interactive(Call& call,
+                                                          std::shared_ptr<Interactive> session,
+                                                          json::object message,
+                                                          bool is_announced) {
   std::expected<Order, Problem> order;
   if (is_announced) {
     order = announced_order(std::move(message), call.caller);
@@ -86,7 +86,7 @@ Task<std::optional<json::object>> Service::run_interactive(Call& call,
     co_return std::nullopt;
   }
   if (session->has_failed() || session->is_left()) co_return std::nullopt;
-  co_return runs_.json_of(*ended, runtime, call.job);
+  co_return co_await runs_.text_of(*std::move(ended), runtime, call.job);
 }
 
 // A place for any job of this runtime and these limits.

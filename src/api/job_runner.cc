@@ -59,8 +59,8 @@ JobRunner::JobRunner(const Parts& parts, std::shared_ptr<const Settings> setting
       lanes_(parts_.executor),
       gate_(parts_.executor) {}
 
-std::string JobRunner::outcome_of(const json::object& result) {
-  return "{\"result\":" + text::compact(result) + "}";
+std::string JobRunner::outcome_of(std::string_view result) {
+  return std::string("{\"result\":").append(result).append("}");
 }
 
 std::string JobRunner::outcome_of(const Problem& problem, const std::string& id) {
@@ -76,7 +76,7 @@ std::string JobRunner::cancelled_outcome(const std::string& id, const std::strin
   result.message = "cancelled before it began";
   json::object record = job::to_json(result, runtime, {});
   record["id"] = id;
-  return outcome_of(record);
+  return outcome_of(text::compact(record));
 }
 
 void JobRunner::start() {
@@ -340,7 +340,8 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     if (job->is_begun) co_await queue_again(job, false);
     co_return Next::over;
   }
-  std::string outcome = outcome_of(parts_.runs.json_of(*result, runtime, job->id));
+  const std::string text = co_await parts_.runs.text_of(*std::move(result), runtime, job->id);
+  std::string outcome = outcome_of(text);
   co_await finish(job, std::move(outcome));
   co_return Next::over;
 }

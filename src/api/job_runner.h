@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "api/callers.h"
 #include "api/job_lanes.h"
@@ -80,7 +81,7 @@ class JobRunner {
   async::Task<> ended();
 
   // What is stored of a job: {"result": …} or {"problem": …}.
-  static std::string outcome_of(const text::json::object& result);
+  static std::string outcome_of(std::string_view result);
   static std::string outcome_of(const Problem& problem, const std::string& id);
   // Of a job that was cancelled before it began.
   static std::string cancelled_outcome(const std::string& id, const std::string& runtime);

@@ -16,10 +16,11 @@ async::Task<> Service::run(Call& call) {
   const std::string runtime = order->runtime;
   auto cancel = std::make_shared<Cancel>();
   call.exchange.on_gone([cancel] { cancel->cancel(); });
-  const auto result = co_await runs_.run(*std::move(order), cancel);
+  auto result = co_await runs_.run(*std::move(order), cancel);
   if (!result) co_return co_await call.answer(result.error());
-  const text::json::value record = runs_.json_of(*result, runtime, call.job);
-  co_await call.answer(200, record);
+  http::Response response;
+  response.body = co_await runs_.text_of(*std::move(result), runtime, call.job);
+  co_await call.answer(std::move(response));
 }
 
 }  // namespace retort::api

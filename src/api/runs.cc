@@ -1,6 +1,8 @@
 // Runs: each step of the way, and the jobs that are on it.
 #include "api/runs.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <climits>
 #include <utility>
@@ -118,15 +120,43 @@ Task<std::expected<job::JobResult, Problem>> Runs::run(Order order,
   co_return result;
 }
 
-text::json::object Runs::json_of(const job::JobResult& result,
-                                 const std::string& runtime,
-                                 const std::string& id) const {
-  const auto files = result.files.is_open()
-                         ? job::read_output_files(result.files, settings_->jobs.collect_bytes)
-                         : std::vector<job::OutputFile>();
-  text::json::object record = job::to_json(result, runtime, files);
-  record["id"] = id;
-  return record;
+namespace {
+
+// What is written within a fraction of a millisecond.
+constexpr std::uint64_t kSmall = 64U << 10U;
+
+std::uint64_t bytes_of(const job::StageResult& stage) {
+  return stage.stdout_text.bytes.size() + stage.stderr_text.bytes.size();
+}
+
+std::uint64_t bytes_of(const job::JobResult& result) {
+  std::uint64_t sum = 0;
+  for (const job::StageResult& stage : result.stages) sum += bytes_of(stage);
+  for (const job::TestResult& test : result.tests) {
+    for (const auto* stage : {&test.run, &test.judge}) sum += *stage ? bytes_of(**stage) : 0;
+  }
+  struct stat files{};
+  if (result.files.is_open() && ::fstat(result.files.get(), &files) == 0)
+    sum += static_cast<std::uint64_t>(files.st_size);
+  return sum;
+}
+
+}  // namespace
+
+Task<std::string> Runs::text_of(job::JobResult result, std::string runtime, std::string id) {
+  const bool is_small = bytes_of(result) <= kSmall;
+  auto write = [result = std::make_shared<const job::JobResult>(std::move(result)),
+                runtime = std::move(runtime),
+                id = std::move(id),
+                most = settings_->jobs.collect_bytes] {
+    const auto files = result->files.is_open() ? job::read_output_files(result->files, most)
+                                               : std::vector<job::OutputFile>();
+    text::json::object record = job::to_json(*result, runtime, files);
+    record["id"] = id;
+    return text::compact(record);
+  };
+  if (is_small) co_return write();
+  co_return co_await parts_.storage.with_files(std::move(write));
 }
 
 void Runs::cancel_all() {

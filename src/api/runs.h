@@ -73,10 +73,9 @@ class Runs {
   // Runs a job that a client waits for: `ended` waits for it, and `cancel_all` ends it.
   async::Task<std::expected<job::JobResult, Problem>> run(Order order,
                                                           std::shared_ptr<Cancel> cancel);
-  // The result as the client gets it; `id` names the job.
-  [[nodiscard]] text::json::object json_of(const job::JobResult& result,
-                                           const std::string& runtime,
-                                           const std::string& id) const;
+  // The result as the client gets it, as JSON; `id` names the job. A large one is written by a
+  // worker: nobody else waits for it.
+  async::Task<std::string> text_of(job::JobResult result, std::string runtime, std::string id);
 
   // No new jobs; those under way go on.
   void shut() { gate_.shut(); }

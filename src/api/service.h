@@ -130,11 +130,10 @@ class Service {
   async::Task<> list_audit(Call& call);
   // interactive_handler.cc
   async::Task<> interact(Call& call);
-  async::Task<std::optional<text::json::object>> run_interactive(
-      Call& call,
-      std::shared_ptr<Interactive> session,
-      text::json::object message,
-      bool is_announced);
+  async::Task<std::optional<std::string>> run_interactive(Call& call,
+                                                          std::shared_ptr<Interactive> session,
+                                                          text::json::object message,
+                                                          bool is_announced);
   std::expected<Order, Problem> announced_order(text::json::object message,
                                                 const Caller& caller) const;
   async::Task<bool> join_interactive(Order& order,
