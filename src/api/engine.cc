@@ -214,6 +214,7 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
   const job::Means means{.loop = parts_.loop,
                          .keeper = *keeper_,
                          .cache = work->order.use_cache ? parts_.cache : nullptr,
+                         .aside = parts_.aside,
                          .on_cpu_time = [charge = work->order.charge](Duration used) {
                            if (charge) charge->use(used);
                          }};

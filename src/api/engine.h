@@ -50,6 +50,7 @@ class Engine {
     kernel::EventLoop& loop;
     Metrics& metrics;
     job::CompileCache* cache = nullptr;
+    job::Aside* aside = nullptr;
     std::uint32_t allow_unenforced = 0;  // bits per cell::Limit
   };
 

@@ -88,10 +88,12 @@ class Server {
     const async::Executor executor = context_.get_executor();
     shelf_.emplace(executor, *storage_);
     cache_.emplace(*shelf_);
+    aside_.emplace(executor, *storage_);
     engine_.emplace(Engine::Parts{.executor = executor,
                                   .loop = parts_.loop,
                                   .metrics = metrics_,
                                   .cache = storage_->has_cache() ? &*cache_ : nullptr,
+                                  .aside = &*aside_,
                                   .allow_unenforced = parts_.allow_unenforced},
                     parts_.settings);
     use_keeper();
@@ -268,6 +270,7 @@ class Server {
   std::unique_ptr<async::LoopBridge> bridge_;
   std::optional<DiskShelf> shelf_;
   std::optional<job::CompileCache> cache_;
+  std::optional<FileAside> aside_;
   std::optional<Engine> engine_;
   std::optional<Service> service_;
   std::unique_ptr<http::Server> http_;

@@ -68,6 +68,19 @@ async::Task<> keep(Storage& storage, std::string key, std::shared_ptr<Fd> entry)
 
 }  // namespace
 
+namespace {
+
+async::Task<> copy(Storage& storage, job::Aside::Work work, job::Aside::Work done) {
+  co_await storage.with_files(std::move(work));
+  done();
+}
+
+}  // namespace
+
+void FileAside::run(Work work, Work done) {
+  async::spawn(executor_, copy(storage_, std::move(work), std::move(done)));
+}
+
 void DiskShelf::get(const std::string& key, std::function<void(std::optional<Fd>)> answer) {
   async::spawn(executor_, fetch(storage_, key, std::move(answer)));
 }

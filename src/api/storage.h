@@ -11,6 +11,7 @@
 #include "async/worker.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "job/bundling.h"
 #include "job/compile_cache.h"
 #include "store/audit.h"
 #include "store/blobs.h"
@@ -90,6 +91,20 @@ class DiskShelf : public job::CompileCache::Shelf {
 
   void get(const std::string& key, std::function<void(std::optional<base::Fd>)> answer) override;
   void put(const std::string& key, base::Fd entry) override;
+
+ private:
+  async::Executor executor_;
+  Storage& storage_;
+};
+
+// The thread for files, for copies that jobs need.
+class FileAside : public job::Aside {
+ public:
+  // Both outlive it.
+  FileAside(async::Executor executor, Storage& storage)
+      : executor_(std::move(executor)), storage_(storage) {}
+
+  void run(Work work, Work done) override;
 
  private:
   async::Executor executor_;

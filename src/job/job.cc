@@ -95,14 +95,14 @@ void Job::on_built(Result<BuildResult> result,
 }
 
 void Job::after_program(Built built) {
-  programs_.program = std::move(built);
+  programs_.program = std::make_shared<const Built>(std::move(built));
   if (!submission_.tests) {
     if (const auto begun = run(); !begun) finish(begun.error());
     return;
   }
   if (submission_.tests->check.program) {
     return build(*std::move(submission_.tests->check.program), "_checker", [this](Built checker) {
-      programs_.checker = std::move(checker);
+      programs_.checker = std::make_shared<const Built>(std::move(checker));
       after_checker();
     });
   }
@@ -112,7 +112,7 @@ void Job::after_program(Built built) {
 void Job::after_checker() {
   if (!submission_.tests->interactor) return after_interactor();
   build(*std::move(submission_.tests->interactor), "_interactor", [this](Built interactor) {
-    programs_.interactor = std::move(interactor);
+    programs_.interactor = std::make_shared<const Built>(std::move(interactor));
     after_interactor();
   });
 }
@@ -125,7 +125,7 @@ void Job::after_interactor() {
 }
 
 Status Job::run() {
-  const Built& built = programs_.program;
+  const Built& built = *programs_.program;
   const runtime::StageSpec& spec = built.program.runtime->run;
   Contents contents;
   RETORT_TRY(contents.command, command_for(built, spec, true, built.program.args));
@@ -134,17 +134,32 @@ Status Job::run() {
     for (const auto& [name, value] : variables) contents.env[name] = value;
   }
   contents.wanted = submission_.collect;
-  RETORT_TRY(const Fd bundle, make_bundle(built, contents));
-  const keeper::Order order = order_for(built.program.run_limits,
-                                        spec.add_ons,
+  make_bundle_aside(means_.aside,
+                    programs_.program,
+                    std::move(contents),
+                    [this, alive = std::weak_ptr(alive_)](const Result<Fd>& bundle) {
+                      if (!alive.expired()) begin_run(bundle);
+                    });
+  return {};
+}
+
+void Job::begin_run(const Result<Fd>& bundle) {
+  if (!bundle) return finish(bundle.error());
+  if (cancelled_) {
+    result_.outcome = Outcome::cancelled;
+    result_.message = "cancelled";
+    return finish(std::move(result_));
+  }
+  const Program& program = programs_.program->program;
+  const keeper::Order order = order_for(program.run_limits,
+                                        program.runtime->run.add_ons,
                                         submission_.allow_unenforced,
                                         !submission_.collect.empty());
   is_running_ = true;
   stage_ = std::make_unique<Stage>(
-      means_, "run", order, bundle, submission_.streams, [this](auto result) {
+      means_, "run", order, *bundle, submission_.streams, [this](auto result) {
         on_run(std::move(result));
       });
-  return {};
 }
 
 void Job::on_run(Result<StageResult> result) {
@@ -158,6 +173,7 @@ void Job::on_run(Result<StageResult> result) {
 
 // As many as are wanted side by side and have a seat; the first has the job's own.
 void Job::begin_tests() {
+  if (std::exchange(is_beginning_, true)) return;
   const TestSet& set = *submission_.tests;
   while (next_test_ < set.cases.size() && tests_running_ < std::max(1U, set.parallel)) {
     if (cancelled_ || failed_ || (has_failed_test_ && set.stop_early)) break;
@@ -170,6 +186,7 @@ void Job::begin_tests() {
     }
     begin_test(next_test_++, std::move(seat));
   }
+  is_beginning_ = false;
   if (tests_running_ == 0) finish_tests();
 }
 
@@ -184,11 +201,7 @@ void Job::begin_test(std::size_t index, std::optional<Scheduler::Seat> seat) {
                                 submission_.tests->cases.at(index),
                                 submission_.allow_unenforced,
                                 [this, index](auto result) { on_test(index, std::move(result)); });
-  if (const auto begun = running.run->start(); !begun) {
-    --tests_running_;
-    running.run.reset();
-    fail_tests(begun.error());
-  }
+  running.run->start();
 }
 
 // A test that did not take place: so the job did not.

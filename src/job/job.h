@@ -72,6 +72,7 @@ class Job {
   void after_checker();
   void after_interactor();
   base::Status run();
+  void begin_run(const base::Result<base::Fd>& bundle);
   void on_run(base::Result<StageResult> result);
   void begin_tests();
   void begin_test(std::size_t index, std::optional<Scheduler::Seat> seat);
@@ -93,11 +94,13 @@ class Job {
   std::unique_ptr<Stage> stage_;
   std::vector<Running> running_;                 // by test
   std::vector<std::unique_ptr<TestRun>> ended_;  // still on the stack
+  bool is_beginning_ = false;  // tests; one that ends at once does not begin others
   std::size_t next_test_ = 0;
   std::size_t tests_running_ = 0;
   std::optional<std::size_t> seated_test_;  // which test has the job's own seat
   bool has_failed_test_ = false;
   std::optional<base::Error> failed_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 }  // namespace retort::job

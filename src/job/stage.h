@@ -55,6 +55,7 @@ struct StageResult {
       collected;  // a bundle in a memory file, at its start; open only when something was asked for
 };
 
+class Aside;
 class CompileCache;
 
 // What jobs are made with; all of it outlives them.
@@ -62,6 +63,7 @@ struct Means {
   kernel::EventLoop& loop;
   keeper::Client& keeper;
   CompileCache* cache = nullptr;  // null: everything is compiled
+  Aside* aside = nullptr;         // null: copies are made at once
   // Told of what each cell has used when it has ended, also where its stage's result is lost.
   std::function<void(base::Duration cpu_time)> on_cpu_time = {};
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "job/build.h"
 #include "job/compare.h"
 
 namespace retort::job {
@@ -95,7 +96,7 @@ bool ended_by_itself(const StageResult& run) {
 }  // namespace
 
 TestRun::TestRun(const Means& means,
-                 const TestPrograms& programs,
+                 TestPrograms& programs,
                  const TestSet& set,
                  const TestCase& test,
                  std::uint32_t allow_unenforced,
@@ -109,17 +110,34 @@ TestRun::TestRun(const Means& means,
   result_.name = test.name;
 }
 
-Status TestRun::start() {
-  Status begun = begin();
-  if (begun) return {};
-  if (running_ == 0) return begun;
-  // The interactor runs, and the program does not.
-  failed_ = begun.error();
+void TestRun::start() {
+  if (const Status begun = begin(); !begun) fail(begun.error());
+}
+
+// What is under way ends; then the test does.
+void TestRun::fail(base::Error error) {
+  if (!failed_) failed_ = std::move(error);
   cancel();
-  return {};
+  if (under_way_ == 0) finish();
+}
+
+// Between now and then a stage is under way that does not run yet.
+TakeBundle TestRun::when_bundled(Begin begin) {
+  ++under_way_;
+  return
+      [this, alive = std::weak_ptr(alive_), begin = std::move(begin)](Result<Fd> bundle) mutable {
+        if (alive.expired()) return;
+        if (bundle && !cancelled_) return begin(*bundle);
+        --under_way_;
+        if (!bundle) return fail(std::move(bundle).error());
+        result_.outcome = Outcome::cancelled;
+        result_.message = "cancelled";
+        if (under_way_ == 0) finish();
+      };
 }
 
 void TestRun::cancel() {
+  cancelled_ = true;
   if (stage_) stage_->cancel();
   if (judge_) judge_->cancel();
 }
@@ -136,7 +154,7 @@ Status TestRun::begin() {
 }
 
 Status TestRun::run_program(StageStreams streams) {
-  const Built& built = programs_.program;
+  const Built& built = *programs_.program;
   const runtime::StageSpec& spec = built.program.runtime->run;
   const auto& args = test_.args ? *test_.args : built.program.args;
   RETORT_TRY(auto command, command_for(built, spec, true, args));
@@ -144,14 +162,19 @@ Status TestRun::run_program(StageStreams streams) {
   contents.command = std::move(command);
   contents.env = spec.env;
   for (const auto& [name, value] : built.program.env) contents.env[name] = value;
-  RETORT_TRY(const Fd bundle, make_bundle(built, contents));
   const keeper::Order order =
       order_for(built.program.run_limits, spec.add_ons, allow_unenforced_, false);
-  ++running_;
-  stage_ = std::make_unique<Stage>(
-      means_, "run", order, bundle, std::move(streams), [this](auto result) {
-        on_run(std::move(result));
-      });
+  auto take = when_bundled([this, order, streams = std::move(streams)](const Fd& bundle) mutable {
+    stage_ = std::make_unique<Stage>(
+        means_, "run", order, bundle, std::move(streams), [this](auto result) {
+          on_run(std::move(result));
+        });
+  });
+  if (test_.args) {
+    make_bundle_aside(means_.aside, programs_.program, std::move(contents), std::move(take));
+  } else {
+    programs_.bundle.get(means_.aside, programs_.program, contents, std::move(take));
+  }
   return {};
 }
 
@@ -184,21 +207,24 @@ Status TestRun::begin_interactor() {
   args.insert(args.end(), interactor.program.args.begin(), interactor.program.args.end());
   RETORT_TRY(contents.command, command_for(interactor, spec, true, args));
   contents.env = spec.env;
-  RETORT_TRY(const Fd bundle, make_bundle(interactor, contents));
   const keeper::Order order =
       order_for(interactor.program.run_limits, spec.add_ons, allow_unenforced_, false);
-  ++running_;
-  judge_ = std::make_unique<Stage>(means_,
-                                   "interactor",
-                                   order,
-                                   bundle,
-                                   joined_streams(to_interactor_, to_program_),
-                                   [this](auto result) { on_interactor(std::move(result)); });
-  return run_program(joined_streams(to_program_, to_interactor_));
+  auto take = when_bundled([this, order](const Fd& bundle) {
+    judge_ = std::make_unique<Stage>(means_,
+                                     "interactor",
+                                     order,
+                                     bundle,
+                                     joined_streams(to_interactor_, to_program_),
+                                     [this](auto result) { on_interactor(std::move(result)); });
+    if (const auto begun = run_program(joined_streams(to_program_, to_interactor_)); !begun)
+      fail(begun.error());
+  });
+  make_bundle_aside(means_.aside, programs_.interactor, std::move(contents), std::move(take));
+  return {};
 }
 
 void TestRun::on_run(Result<StageResult> result) {
-  --running_;
+  --under_way_;
   if (result) {
     result_.run = *std::move(result);
   } else {
@@ -207,11 +233,11 @@ void TestRun::on_run(Result<StageResult> result) {
   }
   to_program_.pipe.read_end.reset();
   to_interactor_.pipe.write_end.reset();
-  if (running_ == 0) judge();
+  if (under_way_ == 0) judge();
 }
 
 void TestRun::on_interactor(Result<StageResult> result) {
-  --running_;
+  --under_way_;
   if (result) {
     result_.judge = *std::move(result);
   } else {
@@ -220,11 +246,12 @@ void TestRun::on_interactor(Result<StageResult> result) {
   }
   to_interactor_.pipe.read_end.reset();
   to_program_.pipe.write_end.reset();
-  if (running_ == 0) judge();
+  if (under_way_ == 0) judge();
 }
 
 void TestRun::judge() {
-  if (failed_) return finish();
+  // Without a result it was cancelled before it ran.
+  if (failed_ || !result_.run) return finish();
   StageResult& run = *result_.run;
   result_.outcome = run.verdict.outcome;
   result_.message = run.verdict.message;
@@ -237,10 +264,7 @@ void TestRun::judge() {
   }
   if (run.verdict.outcome != Outcome::ok) return finish();
   if (set_.check.kind == CheckKind::program) {
-    if (const auto begun = begin_checker(run); !begun) {
-      failed_ = begun.error();
-      finish();
-    }
+    if (const auto begun = begin_checker(run); !begun) fail(begun.error());
     return;
   }
   if (const auto compared = compare(); !compared) failed_ = compared.error();
@@ -276,17 +300,20 @@ Status TestRun::begin_checker(StageResult& run) {
       {.name = "output", .input = {.text = run.stdout_text.bytes, .file = nullptr}},
       {.name = "answer", .input = test_.answer.value_or(Input{})},
   };
-  RETORT_TRY(const Fd bundle, make_bundle(checker, contents));
   const keeper::Order order =
       order_for(checker.program.run_limits, spec.add_ons, allow_unenforced_, false);
-  judge_ =
-      std::make_unique<Stage>(means_, "check", order, bundle, StageStreams{}, [this](auto result) {
-        on_checked(std::move(result));
-      });
+  auto take = when_bundled([this, order](const Fd& bundle) {
+    judge_ = std::make_unique<Stage>(
+        means_, "check", order, bundle, StageStreams{}, [this](auto result) {
+          on_checked(std::move(result));
+        });
+  });
+  make_bundle_aside(means_.aside, programs_.checker, std::move(contents), std::move(take));
   return {};
 }
 
 void TestRun::on_checked(Result<StageResult> result) {
+  --under_way_;
   if (!result) {
     failed_ = std::move(result).error();
     return finish();

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "cell/verdict.h"
-#include "job/build.h"
+#include "job/bundling.h"
 #include "job/contents.h"
 #include "job/stage.h"
 #include "job/submission.h"
@@ -27,19 +27,20 @@ struct TestResult {
 
 // The built programs of a test set, shared by its tests.
 struct TestPrograms {
-  Built program;
-  std::optional<Built> checker;
-  std::optional<Built> interactor;
+  std::shared_ptr<const Built> program;
+  std::shared_ptr<const Built> checker;     // null: none
+  std::shared_ptr<const Built> interactor;  // likewise
+  SharedBundle bundle;                      // of the program, with its own arguments
 };
 
 class TestRun {
  public:
   using Done = std::function<void(base::Result<TestResult>)>;
 
-  // Everything referred to outlives it. `done` is called once, from the loop; an Error means that
-  // the test did not take place.
+  // Everything referred to outlives it. `done` is called once, from the loop or by `start` itself;
+  // an Error means that the test did not take place.
   TestRun(const Means& means,
-          const TestPrograms& programs,
+          TestPrograms& programs,
           const TestSet& set,
           const TestCase& test,
           std::uint32_t allow_unenforced,
@@ -47,8 +48,7 @@ class TestRun {
   TestRun(const TestRun&) = delete;
   TestRun& operator=(const TestRun&) = delete;
 
-  // After an Error `done` is not called.
-  base::Status start();
+  void start();
   void cancel();
 
  private:
@@ -57,9 +57,14 @@ class TestRun {
     kernel::Pipe pipe;
   };
 
+  // Begins a stage when its bundle is there.
+  using Begin = std::move_only_function<void(const base::Fd& bundle)>;
+
   base::Status begin();
   base::Status begin_interactor();
   base::Status run_program(StageStreams streams);
+  TakeBundle when_bundled(Begin begin);
+  void fail(base::Error error);
   StageStreams joined_streams(Channel& in, Channel& out);
   void on_run(base::Result<StageResult> result);
   void on_interactor(base::Result<StageResult> result);
@@ -71,7 +76,7 @@ class TestRun {
   void finish();
 
   Means means_;
-  const TestPrograms& programs_;
+  TestPrograms& programs_;
   const TestSet& set_;
   const TestCase& test_;
   std::uint32_t allow_unenforced_;
@@ -83,7 +88,9 @@ class TestRun {
   Channel to_interactor_;
   std::unique_ptr<Stage> stage_;
   std::unique_ptr<Stage> judge_;
-  unsigned running_ = 0;
+  unsigned under_way_ = 0;  // stages that run, or whose bundles are made
+  bool cancelled_ = false;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 }  // namespace retort::job
