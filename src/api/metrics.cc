@@ -278,12 +278,8 @@ void Metrics::refused(std::string_view code) {
   series_->refusals.at(series_->refusal_words.place(code))->Increment();
 }
 
-void Metrics::connection_opened() {
-  series_->connections.Increment();
-}
-
-void Metrics::connection_closed() {
-  series_->connections.Decrement();
+void Metrics::connections_are(std::uint64_t count) {
+  series_->connections.Set(number(count));
 }
 
 void Metrics::blobs_are(base::ByteSize bytes) {

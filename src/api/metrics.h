@@ -54,8 +54,7 @@ class Metrics {
   // HTTP. `status` is the response's; of it the class is kept.
   void request_ended(std::string_view operation, unsigned status);
   void refused(std::string_view code);
-  void connection_opened();
-  void connection_closed();
+  void connections_are(std::uint64_t count);
 
   // What is stored, and sent.
   void blobs_are(base::ByteSize bytes);

@@ -117,9 +117,7 @@ TEST(Metrics, ShowsWhatIsSetAndCounted) {
   metrics.cache_missed();
   metrics.cache_missed();
   metrics.cache_is(base::ByteSize::of_bytes(77));
-  metrics.connection_opened();
-  metrics.connection_opened();
-  metrics.connection_closed();
+  metrics.connections_are(1);
   metrics.blobs_are(base::ByteSize::of_bytes(5));
   metrics.jobs_stored_are(6);
   metrics.webhook_delivered();

@@ -4,6 +4,7 @@
 
 namespace retort::api {
 
+using base::ByteSize;
 using text::json::object;
 
 async::Task<> Service::health(Call& call) {
@@ -55,6 +56,10 @@ async::Task<> Service::answer_metrics(Call& call) {
                             .detail = "this needs a key with the scope manage"};
       co_return co_await call.answer(problem);
     }
+  }
+  if (parts_.storage.has_cache()) {
+    auto ask = [](store::Cache& cache) { return ByteSize::of_bytes(cache.figures().bytes); };
+    parts_.metrics.cache_is(co_await parts_.storage.with_cache(std::move(ask)));
   }
   http::Response response;
   response.content_type = kMetricsContentType;

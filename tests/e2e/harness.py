@@ -182,14 +182,18 @@ def foreign_instances():
     """Instances of living keepers that this test session did not start."""
     found = set()
     for pid in processes():
-        if not read(f"/proc/{pid}/comm").startswith("retort-keeper") or is_of_this_session(pid):
-            continue
-        try:
-            files = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
-        except OSError:
-            continue
-        found |= {int(match[1]) for file in files if (match := re.fullmatch(rf"{STATE}/(\d+)/lock", file))}
+        if read(f"/proc/{pid}/comm").startswith("retort-keeper") and not is_of_this_session(pid):
+            found |= instances_of(pid)
     return found
+
+
+def instances_of(keeper):
+    """The instance that a keeper has, in a set; none as long as it has none, or when it has ended."""
+    try:
+        files = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{keeper}/fd")]
+    except OSError:
+        return set()
+    return {int(match[1]) for file in files if (match := re.fullmatch(rf"{STATE}/(\d+)/lock", file))}
 
 
 def cell_processes():

@@ -99,6 +99,12 @@ class open_live:
         return await self.connecting.__aexit__(*what)
 
 
+def reset(raw):
+    """Ends a connection by RST: nothing that was on its way is still read."""
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+
+
 class Deaf:
     """A client that sends frames and never reads; a plain socket below."""
 
@@ -124,8 +130,7 @@ class Deaf:
         self.raw.sendall(b"\x81" + size + bytes(4) + payload)
 
     def reset(self):
-        self.raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-        self.raw.close()
+        reset(self.raw)
 
     def close(self):
         self.raw.close()
