@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/service.h"
+#include "api/storage_problem.h"
 #include "async/deadline.h"
 #include "text/digest.h"
 
@@ -90,7 +91,7 @@ Task<> Service::store_blob(Call& call) {
   }
   const ByteSize most = most_of(call.caller);
   const auto failed = [this](const base::Error& error) {
-    if (error.fault == Fault::exhausted) return storage_full();
+    if (error.fault == Fault::exhausted) return storage_problem(error);
     parts_.log.error("a blob could not be stored", {{"error", error}});
     return internal_problem();
   };
@@ -277,11 +278,11 @@ Task<> Service::evict_blobs() {
 
 Task<> Service::keep_house() {
   for (;;) {
-    co_await evict_blobs();
+    (void)co_await async::caught(evict_blobs());
     auto trim = [oldest = utc_now_us() - kAuditKept.count()](Storage::Stores& stores) {
       return stores.audit.trim(oldest, kMostAuditEntries);
     };
-    const auto trimmed = co_await parts_.storage.run(std::move(trim));
+    const auto trimmed = co_await async::caught(parts_.storage.run(std::move(trim)));
     if (!trimmed) parts_.log.error("the audit log is not trimmed", {{"error", trimmed.error()}});
     co_await async::sleep_for(kEvictEvery);
   }

@@ -43,6 +43,9 @@ constexpr std::array kCodes = {
     FaultCodeInfo{.code = FaultCode::runtime_unavailable,
                   .name = "runtime_unavailable",
                   .meaning = "a runtime that is known here and not installed"},
+    FaultCodeInfo{.code = FaultCode::archives_unavailable,
+                  .name = "archives_unavailable",
+                  .meaning = "an archive, where there is nothing to unpack it with"},
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ enum class FaultCode : std::uint8_t {
   limit_out_of_bounds,
   unknown_runtime,
   runtime_unavailable,
+  archives_unavailable,
 };
 
 struct FaultCodeInfo {

@@ -4,6 +4,7 @@
 #include "api/job_intake.h"
 #include "api/job_runner.h"
 #include "api/service.h"
+#include "api/storage_problem.h"
 #include "async/deadline.h"
 #include "base/units.h"
 #include "store/jobs.h"
@@ -58,8 +59,7 @@ Problem problem_of(const base::Error& error, const std::string& id) {
     case Fault::busy:
       return {.code = ProblemCode::conflict, .detail = error.what};
     case Fault::exhausted:
-      return {.code = ProblemCode::storage_full,
-              .detail = "the disk of this server is full; try again later"};
+      return storage_problem(error);
     default:
       return internal_problem();
   }

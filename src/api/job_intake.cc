@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "async/deadline.h"
+
 namespace retort::api {
 
 using base::Error;
@@ -84,9 +86,16 @@ async::Task<> JobIntake::write(Count::Share writer) {
     auto work = [jobs, now = utc_now_us()](Storage::Stores& stores) {
       return stores.jobs.insert(*jobs, now);
     };
-    auto answers = co_await storage_.run(std::move(work));
-    for (std::size_t i = 0; i < batch.jobs.size(); ++i)
-      batch.jobs[i]->answer.emplace(std::move(answers[i]));
+    // What was thrown must not end the writing for all who come later.
+    auto answers = co_await async::caught(storage_.run(std::move(work)));
+    for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
+      auto& answer = batch.jobs[i]->answer;
+      if (answers) {
+        answer.emplace(std::move((*answers)[i]));
+      } else {
+        answer.emplace(answers.error());
+      }
+    }
   }
 }
 

@@ -241,6 +241,15 @@ TEST_F(JobRequestTest, EachFaultIsToldOnceAtItsPlace) {
   }
 }
 
+TEST_F(JobRequestTest, AnArchiveIsRefusedWhereNothingUnpacksIt) {
+  const std::string body = "{'runtime':'snake','archive':{'content':'aGVsbG8='}}";
+  EXPECT_EQ(faults(body), "");
+  kitchen.make_offers(false);
+  EXPECT_EQ(faults(body),
+            "/archive archives_unavailable: this server cannot unpack archives; send files, or ask "
+            "its operator to install libarchive-tools\n");
+}
+
 TEST_F(JobRequestTest, AllFaultsOfABodyAreToldAtOnce) {
   EXPECT_EQ(
       faults("{'runtime':'nope','vresion':'1','files':[{'name':'../a','content':1},{'name':'b'}],"

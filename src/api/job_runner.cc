@@ -133,8 +133,9 @@ Task<> JobRunner::take_jobs() {
       co_await lanes_.changed().wait();
       continue;
     }
-    const bool is_read = co_await take_from(lane);
-    if (!is_read) co_await async::sleep_for(kPause);
+    const auto is_read = co_await async::caught(take_from(lane));
+    if (!is_read) lane->has_more = true;
+    if (!is_read || !*is_read) co_await async::sleep_for(kPause);
   }
 }
 
@@ -168,22 +169,23 @@ Task<bool> JobRunner::take_from(std::shared_ptr<JobLanes::Lane> lane) {
 Task<> JobRunner::run(JobLanes::Place place) {
   const auto pass = gate_.enter();
   if (!pass) co_return;
-  std::optional<std::string> defect;
-  try {
-    co_await attempt_until_over(place);
-  } catch (const std::exception& error) {
-    defect = error.what();
-  }
-  if (!defect) co_return;
-  // One result, whatever happens.
-  parts_.log.error("a stored job ended by an exception",
-                   {{"job", place.job()->id}, {"error", *defect}});
-  std::string outcome = outcome_of(internal_problem(), place.job()->id);
-  co_await finish(place.job(), std::move(outcome));
+  while (co_await try_attempt(place) == Next::again && !is_shut_) co_await async::sleep_for(kPause);
 }
 
-Task<> JobRunner::attempt_until_over(const JobLanes::Place& place) {
-  while (co_await attempt(place) == Next::again && !is_shut_) co_await async::sleep_for(kPause);
+Task<JobRunner::Next> JobRunner::try_attempt(const JobLanes::Place& place) {
+  const auto next = co_await async::caught(attempt(place));
+  if (next) co_return *next;
+  const std::shared_ptr<StoredJob> job = place.job();
+  parts_.log.error("a stored job ended by an exception",
+                   {{"job", job->id}, {"error", next.error()}});
+  if (next.error().fault == Fault::exhausted) {  // of memory: another time
+    (void)co_await async::caught(queue_again(job, job->has_cell));
+    co_return Next::again;
+  }
+  // One result, whatever happens.
+  std::string outcome = outcome_of(internal_problem(), job->id);
+  (void)co_await async::caught(finish(job, std::move(outcome)));
+  co_return Next::over;
 }
 
 Task<JobRunner::Loaded> JobRunner::load(const StoredJob& job) {
@@ -433,23 +435,27 @@ Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {
 
 Task<> JobRunner::purge() {
   while (!is_shut_) {
-    const auto settings = settings_;
-    const Duration keep = settings->async.keep_results;
-    auto work = [before = utc_now_us() - keep.count(),
-                 most = settings->async.most_stored,
-                 bytes = settings->async.bytes](Storage::Stores& stores) -> Result<std::int64_t> {
-      RETORT_CHECK(stores.jobs.purge(before));
-      return stores.jobs.purge_to(static_cast<std::int64_t>(most),
-                                  static_cast<std::int64_t>(bytes.bytes()));
-    };
-    auto purged = co_await parts_.storage.run(std::move(work));
-    if (!purged) {
-      parts_.log.error("old results cannot be removed", {{"error", purged.error()}});
-    }
-    const auto counted = co_await parts_.intake.refresh();
-    if (counted) parts_.metrics.jobs_stored_are(parts_.intake.stored());
+    (void)co_await async::caught(purge_once());
+    const Duration keep = settings_->async.keep_results;
     co_await async::sleep_for(std::clamp(keep / 10, kShortestPurge, kLongestPurge));
   }
+}
+
+Task<> JobRunner::purge_once() {
+  const auto settings = settings_;
+  auto work = [before = utc_now_us() - settings->async.keep_results.count(),
+               most = settings->async.most_stored,
+               bytes = settings->async.bytes](Storage::Stores& stores) -> Result<std::int64_t> {
+    RETORT_CHECK(stores.jobs.purge(before));
+    return stores.jobs.purge_to(static_cast<std::int64_t>(most),
+                                static_cast<std::int64_t>(bytes.bytes()));
+  };
+  auto purged = co_await parts_.storage.run(std::move(work));
+  if (!purged) {
+    parts_.log.error("old results cannot be removed", {{"error", purged.error()}});
+  }
+  const auto counted = co_await parts_.intake.refresh();
+  if (counted) parts_.metrics.jobs_stored_are(parts_.intake.stored());
 }
 
 }  // namespace retort::api

@@ -97,9 +97,10 @@ class JobRunner {
   async::Task<bool> take_from(std::shared_ptr<JobLanes::Lane> lane);
   [[nodiscard]] bool has_room() const;
   async::Task<> purge();
+  async::Task<> purge_once();
 
   async::Task<> run(JobLanes::Place place);
-  async::Task<> attempt_until_over(const JobLanes::Place& place);
+  async::Task<Next> try_attempt(const JobLanes::Place& place);
   async::Task<Next> attempt(const JobLanes::Place& place);
   async::Task<Loaded> load(const StoredJob& job);
   async::Task<bool> on_seat(std::shared_ptr<StoredJob> job, job::Submission& submission);

@@ -4,6 +4,7 @@
 #include "api/key_changes.h"
 #include "api/key_form.h"
 #include "api/service.h"
+#include "api/storage_problem.h"
 #include "base/units.h"
 
 namespace retort::api {
@@ -25,8 +26,7 @@ Problem problem_of(const base::Error& error, const std::string& id) {
   if (error.fault == Fault::not_found) return no_such_key(id);
   if (error.fault == Fault::invalid)
     return {.code = ProblemCode::invalid_request, .detail = error.what};
-  if (error.fault == Fault::exhausted)
-    return {.code = ProblemCode::storage_full, .detail = "the disk of this server is full"};
+  if (error.fault == Fault::exhausted) return storage_problem(error);
   return internal_problem();
 }
 

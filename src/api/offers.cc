@@ -26,7 +26,9 @@ NoOffer unknown(std::string detail) {
 
 Offers::Offers(const runtime::Catalogue& catalogue,
                const std::map<std::string, Measured>& measured,
-               const Settings& settings) {
+               const Settings& settings,
+               bool can_unpack)
+    : can_unpack_(can_unpack) {
   for (const runtime::CatalogueEntry& entry : catalogue.entries()) {
     const std::string& id = entry.manifest.id;
     // One that is broken by claiming another's name is not what the name leads to.

@@ -1,4 +1,4 @@
-// Offers: the runtimes that this server lets its callers use.
+// Offers: the runtimes that this server lets its callers use, and whether it takes archives.
 #pragma once
 
 #include <expected>
@@ -37,13 +37,16 @@ class Offers {
  public:
   Offers() = default;
   // Runtimes that `settings` switch off are not offered: they are as unknown as any other word.
-  // `measured` by id. The catalogue must outlive this.
+  // `measured` by id; `can_unpack` as job::can_unpack says. The catalogue must outlive this.
   Offers(const runtime::Catalogue& catalogue,
          const std::map<std::string, Measured>& measured,
-         const Settings& settings);
+         const Settings& settings,
+         bool can_unpack);
 
   // In the order of the ids, those that are not available included.
   [[nodiscard]] std::span<const Offer> all() const { return offers_; }
+
+  [[nodiscard]] bool can_unpack() const { return can_unpack_; }
 
   // One that can be used. `name` is an id or an alias, capitals do not matter; `version` a prefix
   // in whole components, "" or "*" for any. The pointer is not null and good while this is.
@@ -51,6 +54,7 @@ class Offers {
                                                           std::string_view version) const;
 
  private:
+  bool can_unpack_ = false;
   std::vector<Offer> offers_;
   std::map<std::string, std::size_t, std::less<>> by_name_;  // ids and aliases
 };

@@ -46,6 +46,11 @@ constexpr std::array kInfos = {
                 .status = 422,
                 .title = "The runtime is not installed",
                 .meaning = "the operator must install what it needs"},
+    ProblemInfo{.code = archives_unavailable,
+                .name = "archives_unavailable",
+                .status = 422,
+                .title = "Archives cannot be unpacked",
+                .meaning = "the operator must install libarchive-tools; `files` are taken"},
     ProblemInfo{.code = blob_not_found,
                 .name = "blob_not_found",
                 .status = 422,
@@ -135,7 +140,7 @@ constexpr std::array kInfos = {
                 .name = "unavailable",
                 .status = 503,
                 .title = "Programs cannot be run right now",
-                .meaning = "the keeper is being started again; try again"},
+                .meaning = "the keeper is being started again, or memory is short; try again"},
     ProblemInfo{
         .code = storage_full,
         .name = "storage_full",
@@ -232,6 +237,7 @@ ProblemCode code_of(const Faults& faults) {
   if (all(FaultCode::limit_out_of_bounds)) return limit_out_of_bounds;
   if (all(FaultCode::unknown_runtime)) return unknown_runtime;
   if (all(FaultCode::runtime_unavailable)) return runtime_unavailable;
+  if (all(FaultCode::archives_unavailable)) return archives_unavailable;
   return invalid_request;
 }
 
@@ -285,6 +291,7 @@ Problem problem_of(Faults faults) {
 }
 
 Problem problem_of_json(const base::Error& error) {
+  if (error.fault == base::Fault::exhausted) return memory_problem();
   if (error.fault != base::Fault::invalid) return internal_problem();
   return {.code = invalid_json, .detail = error.what};
 }
@@ -292,6 +299,12 @@ Problem problem_of_json(const base::Error& error) {
 Problem draining_problem() {
   return {.code = ProblemCode::draining,
           .detail = "this server is about to stop; try again",
+          .retry_after_s = 1};
+}
+
+Problem memory_problem() {
+  return {.code = ProblemCode::unavailable,
+          .detail = "this server is short of memory; try again",
           .retry_after_s = 1};
 }
 

@@ -21,6 +21,7 @@ enum class ProblemCode : std::uint8_t {
   limit_out_of_bounds,
   unknown_runtime,
   runtime_unavailable,
+  archives_unavailable,
   blob_not_found,
   blob_mismatch,
   unauthorized,
@@ -83,7 +84,8 @@ text::json::object to_json(const Problem& problem);
 http::Response to_response(const Problem& problem);
 
 // Of a body's faults: invalid_request, or, when all of them are of one such kind,
-// limit_out_of_bounds, unknown_runtime, runtime_unavailable. `faults` is not empty.
+// limit_out_of_bounds, unknown_runtime, runtime_unavailable, archives_unavailable. `faults` is not
+// empty.
 Problem problem_of(Faults faults);
 
 // Of a body that is no JSON (text::parse_json): invalid_json, or internal_error.
@@ -93,6 +95,8 @@ Problem problem_of_json(const base::Error& error);
 Problem draining_problem();
 
 // What a client is told of a failure that is ours: nothing of it but that it is in the log.
+// There is no memory for this request at this moment.
+Problem memory_problem();
 Problem internal_problem();
 
 }  // namespace retort::api

@@ -90,6 +90,7 @@ TEST(Problem, FaultsOfOneKindSpeakForTheWhole) {
             ProblemCode::limit_out_of_bounds);
   EXPECT_EQ(problem_of(faults_of({unknown_runtime})).code, ProblemCode::unknown_runtime);
   EXPECT_EQ(problem_of(faults_of({runtime_unavailable})).code, ProblemCode::runtime_unavailable);
+  EXPECT_EQ(problem_of(faults_of({archives_unavailable})).code, ProblemCode::archives_unavailable);
   EXPECT_EQ(problem_of(faults_of({limit_out_of_bounds, wrong_type})).code,
             ProblemCode::invalid_request);
   EXPECT_EQ(problem_of(faults_of({conflict})).code, ProblemCode::invalid_request);

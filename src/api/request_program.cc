@@ -265,6 +265,12 @@ void read_sources(Reading& reading,
   }
   if (const json::object* const archive = object.object("archive")) {
     const Path archive_path = path.at("archive");
+    if (!reading.offers.can_unpack()) {
+      reading.fault(archive_path,
+                    FaultCode::archives_unavailable,
+                    "this server cannot unpack archives; send files, or ask its operator to "
+                    "install libarchive-tools");
+    }
     program.archive = job::Input{
         .text = read_archive(reading, *archive, archive_path, archive_of(role)), .file = nullptr};
   }

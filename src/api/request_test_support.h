@@ -47,11 +47,16 @@ class Kitchen {
     for (const auto& entry : catalogue.entries()) {
       EXPECT_EQ(entry.is_broken(), entry.manifest.id == "broken") << entry.faults;
     }
-    offers = Offers(catalogue, {{"snake", {.version = "3.11.2", .digest = "d1"}}}, settings);
+    make_offers(true);
   }
   Kitchen(const Kitchen&) = delete;
   Kitchen& operator=(const Kitchen&) = delete;
   ~Kitchen() { std::filesystem::remove_all(folder_); }
+
+  void make_offers(bool can_unpack) {
+    offers =
+        Offers(catalogue, {{"snake", {.version = "3.11.2", .digest = "d1"}}}, settings, can_unpack);
+  }
 
   Settings settings;
   runtime::Catalogue catalogue;

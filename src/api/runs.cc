@@ -7,6 +7,7 @@
 #include <climits>
 #include <utility>
 
+#include "job/build.h"
 #include "job/output_files.h"
 #include "job/report.h"
 
@@ -20,12 +21,12 @@ Runs::Runs(const Parts& parts,
     : parts_(parts),
       settings_(std::move(settings)),
       measured_(std::move(measured)),
-      offers_(parts_.catalogue, measured_, *settings_),
+      offers_(parts_.catalogue, measured_, *settings_, job::can_unpack()),
       gate_(parts_.executor) {}
 
 void Runs::use(std::shared_ptr<const Settings> settings) {
   settings_ = std::move(settings);
-  offers_ = Offers(parts_.catalogue, measured_, *settings_);
+  offers_ = Offers(parts_.catalogue, measured_, *settings_, job::can_unpack());
 }
 
 std::expected<JobRequest, Faults> Runs::parse(const text::json::value& body,

@@ -2,6 +2,7 @@
 #include "api/server.h"
 
 #include <csignal>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "api/engine.h"
 #include "api/log.h"
+#include "api/memory_bound.h"
 #include "api/metrics.h"
 #include "api/service.h"
 #include "api/service_manager.h"
@@ -33,6 +35,8 @@ namespace asio = async::asio;
 
 namespace {
 
+// Cells have the other three (queue.memory).
+constexpr std::uint64_t kPartForServer = 4;
 // What answers have left to be sent when their jobs have ended.
 constexpr base::Duration kLastAnswers = std::chrono::seconds(5);
 // Of a body or an answer, in a second, once the first timeout has passed.
@@ -50,6 +54,7 @@ http::Options options_of(const Settings& settings, Log& log) {
   options.least_rate = kLeastRate;
   options.connections = http.connections;
   options.connections_per_address = http.connections_per_address;
+  options.has_room = has_memory_reserve;
   options.log = [&log](const std::string& line) { log.warning("http", {{"error", line}}); };
   return options;
 }
@@ -109,9 +114,12 @@ class Server {
     RETORT_CHECK(listen());
     async::spawn(executor, obey_signals());
     async::spawn(executor, show_life());
+    // What it is made of is not bounded, only what requests add.
+    RETORT_TRY(const Machine machine, measure_machine());
+    RETORT_CHECK(bound_memory(ByteSize::of_bytes(machine.memory.bytes() / kPartForServer)));
     tell_ready();
     async::spawn(executor, service_->keep_house());
-    context_.run();
+    turn();
     // What waits for the disk is waited for, before what it works on goes.
     http_.reset();
     metrics_http_.reset();
@@ -120,6 +128,15 @@ class Server {
   }
 
  private:
+  // What is thrown beside every request is the end of the server, and is told as one.
+  void turn() {
+    try {
+      context_.run();
+    } catch (const std::bad_alloc&) {
+      fail(Error{Fault::exhausted, "out of memory", 0});
+    }
+  }
+
   // A server that nobody may call is a mistake of its operator.
   Status check_keys() {
     if (!parts_.settings.requires_keys()) return {};
@@ -136,6 +153,7 @@ class Server {
     RETORT_TRY(http_,
                http::Server::create(
                    context_, options_of(parts_.settings, log_), [this](http::Exchange& exchange) {
+                     metrics_.connections_are(http_->statistics().open);
                      return service_->handle(exchange);
                    }));
     RETORT_CHECK(parts_.sockets.empty() ? open_sockets() : adopt_sockets());
@@ -143,6 +161,7 @@ class Server {
       RETORT_TRY(metrics_http_,
                  http::Server::create(
                      context_, options_of(parts_.settings, log_), [this](http::Exchange& exchange) {
+                       metrics_.connections_are(http_->statistics().open);
                        return service_->handle_metrics(exchange);
                      }));
       RETORT_CHECK(metrics_http_->listen_tcp(address));
@@ -152,7 +171,7 @@ class Server {
     for (const std::string& address : http_->addresses())
       log_.info("listening", {{"address", address}});
     return {};
-                     metrics_.connections_are(http_->statistics().open);
+    metrics_.connections_are(http_->statistics().open);
   }
 
   Status open_sockets() {
@@ -160,7 +179,7 @@ class Server {
       RETORT_CHECK(http_->listen_tcp(address));
     if (const std::string& path = parts_.settings.server.unix_socket; !path.empty()) {
       constexpr mode_t kForItsGroup = 0660;
-                       metrics_.connections_are(http_->statistics().open);
+      metrics_.connections_are(http_->statistics().open);
       RETORT_CHECK(http_->listen_unix(path, kForItsGroup));
     }
     return {};

@@ -9,9 +9,11 @@
 #include "api/job_intake.h"
 #include "api/job_runner.h"
 #include "api/key_form.h"
+#include "api/memory_bound.h"
 #include "api/routes.h"
 #include "api/webhook_delivery.h"
 #include "base/clock.h"
+#include "job/build.h"
 #include "text/digest.h"
 
 namespace retort::api {
@@ -80,9 +82,16 @@ Service::Service(const Parts& parts, Settings settings, std::map<std::string, Me
 Service::~Service() = default;
 
 base::Status Service::start() {
+  tell_what_is_missing();
   RETORT_CHECK(webhooks_->start(settings_->webhooks));
   runner_->start();
   return {};
+}
+
+void Service::tell_what_is_missing() const {
+  if (runs_.offers().can_unpack()) return;
+  parts_.log.warning("archives are refused",
+                     {{"missing", job::kUnpacker}, {"mend", "apt-get install libarchive-tools"}});
 }
 
 void Service::use(Settings settings) {
@@ -90,6 +99,7 @@ void Service::use(Settings settings) {
   callers_.use(*settings_);
   runs_.use(settings_);
   runner_->use(settings_);
+  tell_what_is_missing();
   parts_.engine.resize(*settings_);
   webhooks_->use(settings_->webhooks);
 }
@@ -183,6 +193,8 @@ Task<> Service::handle(Exchange& exchange) {
     co_await call.answer(*refusal);
   } else if (auto foreign = check_origin(head)) {
     co_await call.answer(*foreign);
+  } else if (!has_memory_reserve()) {
+    co_await call.answer(memory_problem());
   } else if (found != nullptr) {
     operation = found->operation;
     co_await dispatch(call, *found);

@@ -159,6 +159,8 @@ class Service {
   async::Task<std::expected<std::string, Problem>> read_body(Call& call);
   // The same, parsed.
   async::Task<std::expected<text::json::value, Problem>> read_json(Call& call);
+  void tell_what_is_missing() const;
+
   Parts parts_;
   std::shared_ptr<const Settings> settings_;
   Callers callers_;

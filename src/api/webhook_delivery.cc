@@ -126,9 +126,9 @@ void WebhookDelivery::wake() {
 Task<> WebhookDelivery::deliver() {
   while (true) {
     changed_.reset();
-    const Duration pause = co_await begin_due();
+    const auto pause = co_await async::caught(begin_due());
     auto wait = changed_.wait();
-    (void)co_await async::within(pause, std::move(wait));
+    (void)co_await async::within(pause.value_or(kFirstPause), std::move(wait));
   }
 }
 
@@ -164,14 +164,22 @@ Task<Duration> WebhookDelivery::begin_due() {
 }
 
 Task<> WebhookDelivery::call(store::DueWebhook webhook) {
+  const std::string id = webhook.job_id;
+  const auto called = co_await async::caught(send(std::move(webhook)));
+  if (!called) {
+    parts_.log.error("a webhook could not be called", {{"job", id}, {"error", called.error()}});
+    co_await async::sleep_for(kFirstPause);
+  }
+  under_way_.erase(id);
+  changed_.set();
+}
+
+Task<> WebhookDelivery::send(store::DueWebhook webhook) {
   auto work = [id = webhook.job_id, owner = webhook.owner](Storage::Stores& stores) {
     return stores.jobs.look_up(owner, id);
   };
   auto job = co_await parts_.storage.run(std::move(work));
-  if (!job) {
-    under_way_.erase(webhook.job_id);
-    co_return;
-  }
+  if (!job) co_return;
   struct Waiting {
     explicit Waiting(const async::Executor& executor) : done(executor) {}
     WebhookAnswer answer;
@@ -200,8 +208,6 @@ Task<> WebhookDelivery::call(store::DueWebhook webhook) {
   sender_->send(std::move(call), std::move(done));
   co_await waiting->done.wait();
   co_await record(webhook, waiting->answer);
-  under_way_.erase(webhook.job_id);
-  changed_.set();
 }
 
 Task<> WebhookDelivery::record(store::DueWebhook webhook, WebhookAnswer answer) {

@@ -60,6 +60,7 @@ class WebhookDelivery {
   async::Task<> deliver();
   async::Task<base::Duration> begin_due();
   async::Task<> call(store::DueWebhook webhook);
+  async::Task<> send(store::DueWebhook webhook);
   async::Task<> record(store::DueWebhook webhook, WebhookAnswer answer);
 
   Parts parts_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -30,27 +31,31 @@ struct AsResult<base::Result<T>> {
   using Type = base::Result<T>;
 };
 
-// An exception would not win against the timer, but wait for it.
+}  // namespace detail
+
+// What the task came to; what it threw, as an error.
 template <typename T>
-Task<typename AsResult<T>::Type> caught(Task<T> task) {
+Task<typename detail::AsResult<T>::Type> caught(Task<T> task) {
+  base::Fault fault = base::Fault::internal;
   std::string problem;
   try {
     if constexpr (std::is_void_v<T>) {
       co_await std::move(task);
       co_return base::Status();
     } else {
-      typename AsResult<T>::Type result = co_await std::move(task);
+      typename detail::AsResult<T>::Type result = co_await std::move(task);
       co_return result;
     }
+  } catch (const std::bad_alloc&) {
+    fault = base::Fault::exhausted;
+    problem = "out of memory";
   } catch (const std::exception& error) {
     problem = error.what();
   } catch (...) {
     problem = "an exception of no known type";
   }
-  co_return base::Error{base::Fault::internal, std::move(problem), 0};
+  co_return base::Error{fault, std::move(problem), 0};
 }
-
-}  // namespace detail
 
 // Whether an error is the end of a time limit, of `within` or of a connection's.
 inline bool is_timeout(const base::Error& error) {
@@ -65,7 +70,8 @@ Task<typename detail::AsResult<T>::Type> within(base::Duration limit, Task<T> ta
   using asio::experimental::awaitable_operators::operator||;
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(limit);
-  auto first = co_await (detail::caught(std::move(task)) || timer.async_wait(asio::use_awaitable));
+  // An exception would not win against the timer, but wait for it.
+  auto first = co_await (caught(std::move(task)) || timer.async_wait(asio::use_awaitable));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
   co_return base::Error{
       base::Fault::exhausted, "not done within " + base::to_text(limit), ETIMEDOUT};

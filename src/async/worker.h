@@ -1,6 +1,7 @@
 // Worker: one thread beside the loop, for work that blocks: SQLite, files.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,9 +25,9 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  // Calls `work()` on the thread, and returns what it returned to the task that asked. `work` must
-  // not throw (that ends the process), and shares with others only what is safe to share between
-  // threads. A task that is cancelled while it waits goes; the work is done all the same.
+  // Calls `work()` on the thread; what it returned or threw reaches the task that asked. `work`
+  // shares with others only what is safe to share between threads. A task that is cancelled while
+  // it waits goes; the work is done all the same.
   template <typename Work>
   [[nodiscard]] Task<std::invoke_result_t<Work>> run(Work work) {
     using Value = std::invoke_result_t<Work>;
@@ -34,6 +35,7 @@ class Worker {
     struct Answer {
       explicit Answer(const Executor& executor) : done(executor) {}
       std::optional<Stored> value;
+      std::exception_ptr thrown;
       Event done;
     };
     const Executor executor = co_await asio::this_coro::executor;
@@ -41,16 +43,21 @@ class Worker {
     // The answer is let go on the task's thread, since its event belongs to that one.
     std::move_only_function<void() noexcept> call =
         [answer, executor, work = std::move(work)]() mutable noexcept {
-          if constexpr (std::is_void_v<Value>) {
-            work();
-            answer->value.emplace(true);
-          } else {
-            answer->value.emplace(work());
+          try {
+            if constexpr (std::is_void_v<Value>) {
+              work();
+              answer->value.emplace(true);
+            } else {
+              answer->value.emplace(work());
+            }
+          } catch (...) {
+            answer->thrown = std::current_exception();
           }
           asio::post(executor, [answer = std::move(answer)] { answer->done.set(); });
         };
     submit(std::move(call));
     co_await answer->done.wait();
+    if (answer->thrown) std::rethrow_exception(answer->thrown);
     if constexpr (!std::is_void_v<Value>) co_return *std::move(answer->value);
   }
 

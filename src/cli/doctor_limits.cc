@@ -8,6 +8,7 @@
 
 #include "cli/doctor_checks.h"
 #include "cli/doctor_mend.h"
+#include "job/build.h"
 #include "kernel/files.h"
 #include "kernel/probe.h"
 
@@ -262,6 +263,15 @@ void check_terminals(Checks& checks) {
   checks.push_back(check);
 }
 
+void check_archives(Checks& checks) {
+  Check check{"archives", "limits", Level::limits, "what unpacks archives"};
+  check.found = job::can_unpack();
+  check.detail = job::kUnpacker;
+  check.lost = "`retort serve` refuses jobs that come as an archive";
+  check.mend = install("libarchive-tools");
+  checks.push_back(check);
+}
+
 }  // namespace
 
 void check_limits(Checks& checks, const Trial& trial) {
@@ -272,6 +282,7 @@ void check_limits(Checks& checks, const Trial& trial) {
   check_open_files(checks);
   check_inherited(checks);
   check_terminals(checks);
+  check_archives(checks);
 }
 
 }  // namespace retort::cli

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdio>
+#include <new>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -104,7 +105,10 @@ class Core : public std::enable_shared_from_this<Core> {
           break;
         }
         if (!*accepted) break;
-        core->take(**std::move(accepted));
+        if (!core->try_to_take(**std::move(accepted))) {
+          co_await async::sleep_for(kPauseOfAccepting);
+          break;
+        }
       }
     }
   }
@@ -126,6 +130,16 @@ class Core : public std::enable_shared_from_this<Core> {
     (void)::send(
         socket.get(), turned_away_.data(), turned_away_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(socket.get(), SHUT_WR);
+  }
+
+  // Whoever comes next may find memory again: listening must not end with one connection.
+  bool try_to_take(Listener::Accepted accepted) {
+    try {
+      take(std::move(accepted));
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 
   void take(Listener::Accepted accepted) {

@@ -47,6 +47,8 @@ struct Options {
   base::ByteSize linger_bytes = base::ByteSize::of_bytes(16ULL << 20U);
   base::Duration linger = std::chrono::seconds(5);
 
+  // Asked before more of a body is taken into memory; false refuses the request, as no memory does.
+  std::function<bool()> has_room;
   // A line for the operator: a handler that threw, accepting that fails. Default: stderr.
   std::function<void(const std::string&)> log;
 };

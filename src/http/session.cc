@@ -3,6 +3,7 @@
 
 #include <array>
 #include <ctime>
+#include <new>
 
 #include "base/bytes.h"
 #include "http/ascii.h"
@@ -159,11 +160,15 @@ Task<> Session::refuse(Refusal refusal) {
   if (sent) co_await linger();
 }
 
-Task<bool> Session::call_handler() {
+Task<Session::Handled> Session::call_handler() {
+  Handled how = Handled::threw;
   std::string problem;
   try {
     co_await shared_->handler(*this);
-    co_return true;
+    co_return Handled::returned;
+  } catch (const std::bad_alloc&) {
+    how = Handled::without_memory;
+    problem = "out of memory";
   } catch (const std::exception& error) {
     problem = error.what();
   } catch (...) {
@@ -171,11 +176,12 @@ Task<bool> Session::call_handler() {
   }
   shared_->options.log(head().method + " " + base::printable(head().path) +
                        ": the handler ended by an exception: " + base::printable(problem));
-  co_return false;
+  co_return how;
 }
 
 Task<> Session::handle() {
-  const bool returned = co_await call_handler();
+  const Handled how = co_await call_handler();
+  const bool returned = how == Handled::returned;
   wire_->unwatch();
   gone_ = nullptr;
   if (answer_ != Answer::none) {
@@ -186,6 +192,9 @@ Task<> Session::handle() {
   if (returned && body_refusal_) {
     ++shared_->statistics.bad_requests;
     response = problem(body_refusal_->status, body_refusal_->code, body_refusal_->detail);
+  } else if (how == Handled::without_memory) {
+    response = problem(503, "unavailable", "this server is short of memory; try again");
+    response.headers.push_back({"Retry-After", "1"});
   } else {
     if (returned && !wire_->is_broken())
       shared_->options.log(head().method + " " + base::printable(head().path) +

@@ -61,7 +61,8 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   Task<Next> receive();
   Task<> refuse(Refusal refusal);
   Task<> handle();
-  Task<bool> call_handler();
+  enum class Handled { returned, threw, without_memory };
+  Task<Handled> call_handler();
   // Drops what the client still sends, so that it can read the answer.
   Task<> linger();
 

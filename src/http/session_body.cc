@@ -1,5 +1,6 @@
 // Session: reading the body of a request.
 #include <algorithm>
+#include <new>
 
 #include "http/session.h"
 
@@ -35,6 +36,8 @@ Task<Result<std::string>> Session::read_all(base::ByteSize limit) {
   std::string body;
   std::size_t size = 0;
   while (true) {
+    if (const auto& has_room = shared_->options.has_room; has_room && !has_room())
+      throw std::bad_alloc();
     // Memory is taken as bytes come, not as they are announced. One byte past the limit shows that
     // there is more.
     const std::size_t room = std::clamp<std::size_t>(size, kStep, std::size_t{1} << 20U);

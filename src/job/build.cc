@@ -1,6 +1,8 @@
 // Build: each step ends in a callback that begins the next.
 #include "job/build.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -23,12 +25,11 @@ namespace {
 constexpr const char* kArchive = "archive";
 constexpr const char* kUnpacked = "files";
 
-// libarchive's tar, of the host's image: it knows zip and every tar, refuses paths that lead out,
-// and runs in a cell all the same.
+// It refuses paths that lead out, and runs in a cell all the same.
 const runtime::StageSpec& unpacker() {
   static const runtime::StageSpec kStage = [] {
     runtime::StageSpec spec;
-    spec.command = {"/usr/bin/bsdtar",
+    spec.command = {kUnpacker,
                     "--extract",
                     "--no-same-owner",
                     "--no-same-permissions",
@@ -44,6 +45,10 @@ const runtime::StageSpec& unpacker() {
 }
 
 }  // namespace
+
+bool can_unpack() {
+  return ::access(kUnpacker, X_OK) == 0;
+}
 
 keeper::Order order_for(const cell::Limits& limits,
                         std::uint32_t add_ons,

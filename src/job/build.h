@@ -19,6 +19,11 @@
 
 namespace retort::job {
 
+// libarchive's tar, of the host's image: it knows zip and every tar.
+inline constexpr const char* kUnpacker = "/usr/bin/bsdtar";
+// Is it there? Without it a program that comes as an archive cannot be built.
+bool can_unpack();
+
 struct BuildResult {
   std::optional<Built> built;  // none: the program cannot be run, for the reason below
   cell::Outcome outcome = cell::Outcome::internal_error;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "kernel/files.h"
@@ -176,7 +177,7 @@ void OutputPump::on_program() {
   const std::uint64_t before = total_;
   total_ += bytes.size();
   if (at_flood_ && is_flood()) std::exchange(at_flood_, nullptr)();
-  if (sink_ < 0) return keep(bytes);
+  if (sink_ < 0) return try_to_keep(bytes);
   if (before >= limit_ || sink_error_ != 0) return;
   waiting_ = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), limit_ - before));
   on_sink();
@@ -218,6 +219,19 @@ void OutputPump::abandon() {
   sink_watched_ = false;
   sink_error_ = ECANCELED;
   watch_program();
+}
+
+void OutputPump::try_to_keep(std::string_view bytes) {
+  if (is_lost_) return;
+  try {
+    keep(bytes);
+  } catch (const std::bad_alloc&) {
+    is_lost_ = true;
+    head_ = {};
+    tail_ = {};
+    tail_next_ = 0;
+    if (at_flood_) std::exchange(at_flood_, nullptr)();
+  }
 }
 
 void OutputPump::keep(std::string_view bytes) {
@@ -267,7 +281,11 @@ OutputPump::Text OutputPump::take_text() {
   text.total = total_;
   text.head_bytes = head_.size();
   text.bytes = std::move(head_);
-  text.bytes.append(tail_, tail_next_).append(tail_, 0, tail_next_);
+  try {
+    text.bytes.append(tail_, tail_next_).append(tail_, 0, tail_next_);
+  } catch (const std::bad_alloc&) {
+    is_lost_ = true;
+  }
   return text;
 }
 

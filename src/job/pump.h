@@ -72,7 +72,7 @@ class OutputPump {
   // Captures head and tail when `sink` is -1; otherwise passes the first `limit` bytes on to that
   // descriptor as they come, waiting for it when it is slow. `at_end` is called once, when the
   // program's end is closed; `at_flood` once, when so much was dropped that the program is better
-  // ended: more than four times the limit, and than 16 MiB.
+  // ended: more than four times the limit, and than 16 MiB; or when there is no memory for it.
   OutputPump(kernel::EventLoop& loop,
              int sink,
              base::ByteSize limit,
@@ -89,6 +89,8 @@ class OutputPump {
   // write fails alike; after any other the rest is dropped, since that is no fault of the
   // program's.
   [[nodiscard]] int sink_error() const { return sink_error_; }
+  // There was no memory for what was to be kept: the text is not what the program wrote.
+  [[nodiscard]] bool is_lost() const { return is_lost_; }
   // Nobody waits for the sink any more: what it has not taken is dropped.
   void abandon();
   Text take_text();
@@ -99,6 +101,7 @@ class OutputPump {
   bool watch_sink();
   void watch_program();
   void keep(std::string_view bytes);
+  void try_to_keep(std::string_view bytes);
   void finish();
   [[nodiscard]] bool is_flood() const;
 
@@ -110,6 +113,7 @@ class OutputPump {
   base::Fd program_;
   std::uint64_t total_ = 0;
   int sink_error_ = 0;
+  bool is_lost_ = false;
   bool sink_watched_ = false;
   bool sink_opened_ = false;
   base::Fd own_sink_;

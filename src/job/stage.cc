@@ -192,6 +192,10 @@ void Stage::finish_when_complete() {
       .stdout_error = output_.sink_error(),
       .stderr_error = errors_.sink_error(),
       .collected = std::move(collected_)};
+  if (output_.is_lost() || errors_.is_lost()) {
+    return std::exchange(
+        done_, nullptr)(Error{Fault::exhausted, "no memory for what the program wrote", 0});
+  }
   std::exchange(done_, nullptr)(std::move(result));  // may destroy this object
 }
 

@@ -57,7 +57,9 @@ Error error_of(sqlite3* database, const std::string& path, int code) {
       database != nullptr ? ::sqlite3_errmsg(database) : ::sqlite3_errstr(code);
   const int primary = code & 0xFF;
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) return damaged(path, text);
-  return Error{fault_of(database, code), "database " + path + ": " + text, 0};
+  // Exhausted are the disk or the memory.
+  const int number = primary == SQLITE_NOMEM ? ENOMEM : 0;
+  return Error{fault_of(database, code), "database " + path + ": " + text, number};
 }
 
 bool has_bytes(const std::string& path) {

@@ -26,6 +26,7 @@ SETTINGS = {
     "rate_anonymous.requests": "none",
     "rate_anonymous.parallel": "none",
 }
+OCTETS = {"Content-Type": "application/octet-stream"}
 LOUD = "import sys\nsys.stdout.write('x' * (12 << 20))\n"
 LOUD_LIMITS = {"run": {"output_bytes": 16 << 20}}
 FLOOD = "import os\nwhile True: os.write(1, b'x' * 65536)\n"
@@ -44,7 +45,7 @@ def one(request):
     with server(queue_slots=request.param, **SETTINGS) as running:
         accept(running)
         running.run("c", "int main() {}")
-        running.put("/v1/blobs/" + hashlib.sha256(b"").hexdigest(), b"")
+        running.put("/v1/blobs/" + hashlib.sha256(b"").hexdigest(), b"", headers=OCTETS)
         running.keeper = harness.keeper_of(running.process)
         assert until(lambda: is_quiet(running)), what_goes_on(running)
         yield running
@@ -209,7 +210,7 @@ def before_the_last_byte_of_the_body(one):
 def within_a_chunk(one):
     raw = connect(one)
     raw.sendall(
-        b"POST /v1/run HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"
+        b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"
     )
     yield raw
 
@@ -335,7 +336,8 @@ def within_a_batchs_second_answer(one):
 @moment
 def after_a_batchs_third_answer(one):
     raw = send(one, {"jobs": [*[job()] * 3, *[sleeper()] * 50]}, "/v1/batches")
-    hear(raw, rb'(?s)("index":.*\n){3}')
+    for _ in range(3):
+        hear(raw, rb'"index":[^\n]*\n')
     assert until(lambda: "python3" in names())
     yield raw
 
@@ -376,7 +378,7 @@ def within_a_stored_result(one):
 def within_a_blob_that_is_sent(one):
     before = len(blob_files(one))
     raw = connect(one)
-    raw.sendall(b"PUT /v1/blobs/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" % (b"1" * 64) + bytes(5 << 20))
+    raw.sendall(b"PUT /v1/blobs/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n" % (b"1" * 64) + bytes(5 << 20))
     assert until(lambda: len(blob_files(one)) == before + 1)
     yield raw
     assert until(lambda: len(blob_files(one)) == before)
@@ -386,7 +388,7 @@ def within_a_blob_that_is_sent(one):
 def within_a_blob_that_is_fetched(one):
     data = bytes(9 << 20)
     name = hashlib.sha256(data).hexdigest()
-    assert one.put("/v1/blobs/" + name, data).status in (200, 201)
+    assert one.put("/v1/blobs/" + name, data, headers=OCTETS).status in (200, 201)
     raw = connect(one)
     raw.sendall(f"GET /v1/blobs/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     hear(raw, rb"\0\0\0")

@@ -93,6 +93,26 @@ def test_an_archive_is_a_project(one, tmp_path):
     assert result["status"] == "ok" and result["stages"][-1]["stdout"] == "zipped\n", result
 
 
+@pytest.mark.root
+def test_where_nothing_unpacks_archives_they_are_refused_at_once_and_the_server_says_so():
+    hide = "mount --bind /dev/null /usr/bin/bsdtar"
+    hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+    archive = {"runtime": "python", "archive": {"content": "aGVsbG8="}}
+    with server(launch=[*hidden, hide + ' && exec "$0" "$@"']) as one:
+        [line] = re.findall(r".*archives are refused.*", one.log.read_text())
+        assert "apt-get install libarchive-tools" in line
+        for path in ("/v1/run", "/v1/jobs"):
+            answer = one.post(path, archive)
+            assert (answer.status, answer.json["code"]) == (422, "archives_unavailable"), answer.text
+            assert answer.json["errors"][0]["pointer"] == "/archive"
+        batch = one.post("/v1/batches", {"jobs": [HELLO, archive]})
+        assert (batch.status, batch.json["errors"][0]["code"]) == (422, "archives_unavailable"), batch.text
+    doctor = [harness.RETORT, "doctor", "--json"]
+    told = subprocess.run([*hidden, hide + ' && exec "$0" "$@"', *doctor], capture_output=True, env=harness.environment())
+    check = next(check for check in json.loads(told.stdout)["checks"] if check["id"] == "archives")
+    assert not check["found"] and check["mend"] == "apt-get install libarchive-tools"
+
+
 # ---- Refusals. ----
 
 

@@ -32,7 +32,7 @@ struct World {
     auto loaded = runtime::Catalogue::load({RETORT_SOURCE_DIR "/runtimes"});
     require(loaded.has_value(), "the runtimes can be read");
     catalogue = *std::move(loaded);
-    offers = Offers(catalogue, {{"python", {.version = "3.11.2", .digest = ""}}}, settings);
+    offers = Offers(catalogue, {{"python", {.version = "3.11.2", .digest = ""}}}, settings, true);
     key = parse_key_bounds(R"({"run":{"largest":{"cpu_time_us":2000000},)"
                            R"("smallest":{"memory_bytes":8388608}}})")
               .value_or(KeyBounds{});

@@ -1,0 +1,15 @@
+// Storage problem: the disk's fault or the memory's.
+#include "api/storage_problem.h"
+
+#include <cerrno>
+
+namespace retort::api {
+
+Problem storage_problem(const base::Error& exhausted) {
+  if (exhausted.os_errno == ENOMEM) return memory_problem();
+  return {.code = ProblemCode::storage_full,
+          .detail = "there is no room on this server's disk; try again later",
+          .retry_after_s = 10};
+}
+
+}  // namespace retort::api

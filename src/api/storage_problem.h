@@ -1,0 +1,12 @@
+// Storage problem: what a client is told whose job, key or blob there was no room for.
+#pragma once
+
+#include "api/problem.h"
+#include "base/error.h"
+
+namespace retort::api {
+
+// `exhausted`: on the disk, or in memory (ENOMEM).
+Problem storage_problem(const base::Error& exhausted);
+
+}  // namespace retort::api
