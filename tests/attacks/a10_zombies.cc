@@ -76,12 +76,12 @@ const Enrol kOrphansEnrol{{.id = "A10b",
                            .what = "orphans, thousands, one after the other",
                            .run = run_orphans,
                            .may_hit = {"processes"},
-                           .limits = {"processes=8"}}};
+                           .limits = {"processes=8", "cpu_time=20s", "wall_time=60s"}}};
 const Enrol kChainEnrol{{.id = "A10c",
                          .what = "a chain of a thousand orphans",
                          .run = run_chain,
                          .may_hit = {"processes"},
-                         .limits = {"processes=8"}}};
+                         .limits = {"processes=8", "cpu_time=20s", "wall_time=60s"}}};
 
 }  // namespace
 }  // namespace retort::attacks

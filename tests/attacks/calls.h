@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -51,6 +52,12 @@ inline void expect_answer(const Call& call) {
 
 inline void expect_answers(std::span<const Call> calls) {
   for (const Call& call : calls) expect_answer(call);
+}
+
+// A call by the table of i386 is deadly. A kernel without that table (CONFIG_IA32_EMULATION,
+// ia32_emulation=) takes the interrupt for a fault.
+inline bool is_end_of_i386(int status) {
+  return WIFSIGNALED(status) && (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV);
 }
 
 // It must not be there, nor may it be made.

@@ -36,12 +36,10 @@ void expect_deadly(const std::string& text, const std::function<long()>& call) {
          text + " did not end it with SIGSYS but with " + std::to_string(status));
 }
 
-// A kernel without i386 (CONFIG_IA32_EMULATION, ia32_emulation=) takes the interrupt for a fault.
 void expect_no_i386(const std::string& text, unsigned number) {
   const int status = end_of([=] { return old_call(number); });
-  expect(
-      WIFSIGNALED(status) && (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV),
-      text + " of i386 did not end it with SIGSYS or SIGSEGV but with " + std::to_string(status));
+  expect(is_end_of_i386(status),
+         text + " of i386 did not end it but with " + std::to_string(status));
 }
 
 int run(unsigned) {
