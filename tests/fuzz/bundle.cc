@@ -120,7 +120,8 @@ void write_out(const Fd& bundle, std::size_t size, const std::string& folder) {
     if (!file.refused.empty()) continue;
     require(runtime::validate_file_name(file.name).has_value(), "a file that is written is sound");
     // A later record may have written a file of this name again.
-    require(std::filesystem::is_regular_file(folder + "/" + file.name), "and is there");
+    const auto there = std::filesystem::status(folder + "/" + file.name);
+    require(file.is_folder ? is_directory(there) : is_regular_file(there), "and is there");
   }
 }
 
