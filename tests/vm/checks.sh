@@ -10,6 +10,7 @@ check() { # NAME COMMAND...
         echo "ok $name"
     else
         echo "FAIL $name: ${why//$'\n'/ | }"
+        # shellcheck disable=SC2034  # the scripts that source this end with it
         failed=1
     fi
 }
