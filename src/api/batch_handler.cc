@@ -137,7 +137,7 @@ Task<> Service::run_batch(Call& call) {
         if (is_refused) break;
         pass.emplace(*std::move(another));
       }
-      auto turn = batch->begin(next, *std::move(pass));
+      auto turn = batch->begin(next, std::move(*pass));
       pass.reset();
       JobRequest request = std::move((*requests)[next++]);
       auto part = charge->split(job::cpu_ceiling_of(request.submission));

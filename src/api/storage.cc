@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "async/deadline.h"
 #include "async/task.h"
 #include "store/state_folder.h"
 
@@ -51,12 +52,22 @@ Result<bool> Storage::has_valid_key() {
 
 namespace {
 
+// Calls back from the loop and not from a task: what is thrown there ends the server and not the
+// task alone, behind which a job would wait for ever.
+template <typename Call>
+async::Task<> call_back(Call call) {
+  async::asio::post(co_await async::asio::this_coro::executor, std::move(call));
+}
+
+// Who waits has to have an answer, also where there was no memory to look.
 async::Task<> fetch(Storage& storage,
                     std::string key,
                     std::function<void(std::optional<Fd>)> answer) {
   auto work = [key, now = utc_now_us()](store::Cache& cache) { return cache.get(key, now); };
-  auto found = co_await storage.with_cache(std::move(work));
-  answer(found ? std::optional<Fd>(*std::move(found)) : std::nullopt);
+  auto found = co_await async::caught(storage.with_cache(std::move(work)));
+  auto entry = std::make_shared<std::optional<Fd>>();
+  if (found) *entry = *std::move(found);
+  co_await call_back([answer = std::move(answer), entry] { answer(std::move(*entry)); });
 }
 
 async::Task<> keep(Storage& storage, std::string key, std::shared_ptr<Fd> entry) {
@@ -71,8 +82,9 @@ async::Task<> keep(Storage& storage, std::string key, std::shared_ptr<Fd> entry)
 namespace {
 
 async::Task<> copy(Storage& storage, job::Aside::Work work, job::Aside::Work done) {
-  co_await storage.with_files(std::move(work));
-  done();
+  // What was thrown has left the work undone, and `done` is who finds that out.
+  (void)co_await async::caught(storage.with_files(std::move(work)));
+  co_await call_back(std::move(done));
 }
 
 }  // namespace

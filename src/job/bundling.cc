@@ -17,7 +17,8 @@ void make_bundle_aside(Aside* aside,
                        Contents contents,
                        TakeBundle take) {
   if (aside == nullptr) return take(make_bundle(*built, contents));
-  auto made = std::make_shared<Result<Fd>>(Error{Fault::internal, "no bundle was made", 0});
+  // Unless the work replaces it: nothing but want of memory ends that before.
+  auto made = std::make_shared<Result<Fd>>(Error{Fault::exhausted, "no memory for a bundle", 0});
   aside->run(
       [made, built = std::move(built), contents = std::move(contents)] {
         *made = make_bundle(*built, contents);

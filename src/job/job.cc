@@ -157,7 +157,7 @@ void Job::begin_run(const Result<Fd>& bundle) {
                                         !submission_.collect.empty());
   is_running_ = true;
   stage_ = std::make_unique<Stage>(
-      means_, "run", order, *bundle, submission_.streams, [this](auto result) {
+      means_, "run", order, *bundle, std::move(submission_.streams), [this](auto result) {
         on_run(std::move(result));
       });
 }
