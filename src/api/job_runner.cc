@@ -175,7 +175,7 @@ Task<> JobRunner::run(JobLanes::Place place) {
 Task<JobRunner::Next> JobRunner::try_attempt(const JobLanes::Place& place) {
   const auto next = co_await async::caught(attempt(place));
   if (next) co_return *next;
-  const std::shared_ptr<StoredJob> job = place.job();
+  const std::shared_ptr<StoredJob>& job = place.job();
   parts_.log.error("a stored job ended by an exception",
                    {{"job", job->id}, {"error", next.error()}});
   if (next.error().fault == Fault::exhausted) {  // of memory: another time
@@ -218,7 +218,7 @@ Caller JobRunner::caller_of(const StoredJob& job,
 }
 
 Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
-  const std::shared_ptr<StoredJob> job = place.job();
+  const std::shared_ptr<StoredJob>& job = place.job();
   const auto settings = settings_;
   job->has_cell = false;
   const Loaded loaded = co_await load(*job);

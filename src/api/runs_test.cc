@@ -11,6 +11,14 @@ namespace retort::api {
 namespace {
 
 class RunsTest : public testing::Test {
+ public:
+  ~RunsTest() override {
+    runs_.reset();
+    callers_.reset();
+    storage_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
  protected:
   RunsTest() {
     kitchen_.settings.server.state = folder_.string();
@@ -29,12 +37,6 @@ class RunsTest : public testing::Test {
                               .callers = *callers_},
                   settings_,
                   std::map<std::string, Measured>());
-  }
-  ~RunsTest() override {
-    runs_.reset();
-    callers_.reset();
-    storage_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   static job::JobResult result_of(std::size_t bytes) {
