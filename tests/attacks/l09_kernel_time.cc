@@ -41,6 +41,7 @@ const Enrol kAttack{{.id = "L09",
                      .what = "have the kernel work",
                      .run = run,
                      .exit_code = 0,
+                     .limits = {"cpu_time=20s", "wall_time=60s"},
                      .cells = {.count = 5, .order = Cells::Order::in_turn},
                      .accounting = true}};
 
