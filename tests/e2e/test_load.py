@@ -1,7 +1,6 @@
 """Real load: every answer right, nothing lost, nothing answered twice, and clear refusals where there is no place."""
 
 import asyncio
-import os
 import random
 import re
 import resource
@@ -10,11 +9,9 @@ import uuid
 
 import harness
 import pytest
+from harness import FULL
 from load import Connection, percentile, post_all
 from server import server
-
-# RETORT_LOAD=full: the whole of what is promised; without it a part that the test run has time for.
-FULL = os.environ.get("RETORT_LOAD") == "full"
 
 ROOMY = {
     "http_connections": 12000,
