@@ -171,7 +171,6 @@ class Server {
     for (const std::string& address : http_->addresses())
       log_.info("listening", {{"address", address}});
     return {};
-    metrics_.connections_are(http_->statistics().open);
   }
 
   Status open_sockets() {
@@ -179,7 +178,6 @@ class Server {
       RETORT_CHECK(http_->listen_tcp(address));
     if (const std::string& path = parts_.settings.server.unix_socket; !path.empty()) {
       constexpr mode_t kForItsGroup = 0660;
-      metrics_.connections_are(http_->statistics().open);
       RETORT_CHECK(http_->listen_unix(path, kForItsGroup));
     }
     return {};

@@ -60,26 +60,22 @@ async::Task<> call_back(Call call) {
 }
 
 // Who waits has to have an answer, also where there was no memory to look.
-async::Task<> fetch(Storage& storage,
-                    std::string key,
-                    std::function<void(std::optional<Fd>)> answer) {
+async::Task<> fetch(Storage& storage, std::string key, job::CompileCache::Answer answer) {
   auto work = [key, now = utc_now_us()](store::Cache& cache) { return cache.get(key, now); };
   auto found = co_await async::caught(storage.with_cache(std::move(work)));
-  auto entry = std::make_shared<std::optional<Fd>>();
-  if (found) *entry = *std::move(found);
-  co_await call_back([answer = std::move(answer), entry] { answer(std::move(*entry)); });
+  std::optional<Fd> entry;
+  if (found) entry = *std::move(found);
+  co_await call_back([answer = std::move(answer), entry = std::move(entry)]() mutable {
+    answer(std::move(entry));
+  });
 }
 
-async::Task<> keep(Storage& storage, std::string key, std::shared_ptr<Fd> entry) {
-  auto work = [key, entry, now = utc_now_us()](store::Cache& cache) {
-    (void)cache.put(key, *entry, now);  // what cannot be kept is compiled again
+async::Task<> keep(Storage& storage, std::string key, Fd entry) {
+  auto work = [key, entry = std::move(entry), now = utc_now_us()](store::Cache& cache) {
+    (void)cache.put(key, entry, now);  // what cannot be kept is compiled again
   };
   co_await storage.with_cache(std::move(work));
 }
-
-}  // namespace
-
-namespace {
 
 async::Task<> copy(Storage& storage, job::Aside::Work work, job::Aside::Work done) {
   // What was thrown has left the work undone, and `done` is who finds that out.
@@ -93,12 +89,12 @@ void FileAside::run(Work work, Work done) {
   async::spawn(executor_, copy(storage_, std::move(work), std::move(done)));
 }
 
-void DiskShelf::get(const std::string& key, std::function<void(std::optional<Fd>)> answer) {
+void DiskShelf::get(const std::string& key, job::CompileCache::Answer answer) {
   async::spawn(executor_, fetch(storage_, key, std::move(answer)));
 }
 
 void DiskShelf::put(const std::string& key, Fd entry) {
-  async::spawn(executor_, keep(storage_, key, std::make_shared<Fd>(std::move(entry))));
+  async::spawn(executor_, keep(storage_, key, std::move(entry)));
 }
 
 }  // namespace retort::api

@@ -89,7 +89,7 @@ class DiskShelf : public job::CompileCache::Shelf {
   DiskShelf(async::Executor executor, Storage& storage)
       : executor_(std::move(executor)), storage_(storage) {}
 
-  void get(const std::string& key, std::function<void(std::optional<base::Fd>)> answer) override;
+  void get(const std::string& key, job::CompileCache::Answer answer) override;
   void put(const std::string& key, base::Fd entry) override;
 
  private:

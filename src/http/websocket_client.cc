@@ -57,8 +57,12 @@ class Stream {
   template <typename Buffers, typename Handler>
   auto async_read_some(const Buffers& buffers, Handler&& handler) {
     const asio::mutable_buffer room = first_of<asio::mutable_buffer>(buffers);
-    return asio::async_compose<Handler, void(error_code, std::size_t)>(
-        Receive{.stream = *this, .room = room}, handler, descriptor_);
+    return transfer(
+        [room](Transport& from) {
+          return from.receive(static_cast<char*>(room.data()), room.size());
+        },
+        asio::posix::descriptor_base::wait_read,
+        handler);
   }
 
   // All that fits one write goes together: a frame's head is no packet of its own.
@@ -66,14 +70,18 @@ class Stream {
   auto async_write_some(const Buffers& buffers, Handler&& handler) {
     outgoing_.resize(std::min(asio::buffer_size(buffers), kAtOnce));
     (void)asio::buffer_copy(asio::buffer(outgoing_), buffers);
-    return asio::async_compose<Handler, void(error_code, std::size_t)>(
-        Send{.stream = *this}, handler, descriptor_);
+    return transfer([this](Transport& to) { return to.send(outgoing_.data(), outgoing_.size()); },
+                    asio::posix::descriptor_base::wait_write,
+                    handler);
   }
 
  private:
-  struct Receive {
+  // Calls until some bytes have moved, each time when the descriptor may be ready.
+  template <typename Call>
+  struct Transfer {
     Stream& stream;
-    asio::mutable_buffer room;
+    Call call;
+    asio::posix::descriptor_base::wait_type ready;
     bool is_begun = false;
     std::size_t count = 0;
 
@@ -82,40 +90,25 @@ class Stream {
       if (code) return self.complete(code, 0);
       if (count > 0) return self.complete({}, count);
       if (!stream.is_open()) return stream.finish(self, is_begun, asio::error::operation_aborted);
-      const auto got = stream.transport_->receive(static_cast<char*>(room.data()), room.size());
-      if (!got) return stream.finish(self, is_begun, stream.failed(got.error()));
-      if (!*got) {
+      const auto moved = call(*stream.transport_);
+      if (!moved) return stream.finish(self, is_begun, stream.failed(moved.error()));
+      if (!*moved) {
         is_begun = true;
-        return stream.descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
-                                             std::move(self));
+        return stream.descriptor_.async_wait(ready, std::move(self));
       }
-      count = **got;
+      count = **moved;
       stream.finish(
           self, is_begun, count == 0 ? error_code(asio::error::eof) : error_code(), count);
     }
   };
 
-  struct Send {
-    Stream& stream;
-    bool is_begun = false;
-    std::size_t count = 0;
-
-    template <typename Self>
-    void operator()(Self& self, error_code code = {}) {
-      if (code) return self.complete(code, 0);
-      if (count > 0) return self.complete({}, count);
-      if (!stream.is_open()) return stream.finish(self, is_begun, asio::error::operation_aborted);
-      const auto sent = stream.transport_->send(stream.outgoing_.data(), stream.outgoing_.size());
-      if (!sent) return stream.finish(self, is_begun, stream.failed(sent.error()));
-      if (!*sent) {
-        is_begun = true;
-        return stream.descriptor_.async_wait(asio::posix::descriptor_base::wait_write,
-                                             std::move(self));
-      }
-      count = **sent;
-      stream.finish(self, is_begun, {}, count);
-    }
-  };
+  template <typename Call, typename Handler>
+  auto transfer(Call call, asio::posix::descriptor_base::wait_type ready, Handler& handler) {
+    return asio::async_compose<Handler, void(error_code, std::size_t)>(
+        Transfer<Call>{.stream = *this, .call = std::move(call), .ready = ready},
+        handler,
+        descriptor_);
+  }
 
   // Whoever has just called is not called back before he has returned.
   template <typename Self>

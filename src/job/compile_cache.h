@@ -15,6 +15,9 @@ namespace retort::job {
 
 class CompileCache {
  public:
+  // Nothing: there is none, or it is to be compiled.
+  using Answer = std::move_only_function<void(std::optional<base::Fd>)>;
+
   // Where entries are kept. Both calls return at once; the answer of `get` comes from the loop.
   class Shelf {
    public:
@@ -23,8 +26,7 @@ class CompileCache {
     Shelf& operator=(const Shelf&) = delete;
     virtual ~Shelf() = default;
     // A sealed memory file whose bytes are exactly what was put; nothing when there is none.
-    virtual void get(const std::string& key,
-                     std::function<void(std::optional<base::Fd>)> answer) = 0;
+    virtual void get(const std::string& key, Answer answer) = 0;
     // Keeps a sealed memory file's bytes, or does not.
     virtual void put(const std::string& key, base::Fd entry) = 0;
   };
@@ -50,9 +52,6 @@ class CompileCache {
     std::string key_;
     std::uint64_t number_ = 0;
   };
-
-  // Nothing: compile it.
-  using Answer = std::function<void(std::optional<base::Fd>)>;
 
   explicit CompileCache(Shelf& shelf) : shelf_(shelf) {}
   CompileCache(const CompileCache&) = delete;

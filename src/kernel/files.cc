@@ -137,7 +137,8 @@ Result<Fd> make_memory_file(const char* name) {
 
 Status seal(const Fd& memory_file) {
   constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  // The kernel waits some 150 ms for pages that it is moving or reclaiming itself, then it gives up.
+  // The kernel waits some 150 ms for pages that it is moving or reclaiming itself, then it gives
+  // up.
   constexpr int kTimes = 16;
   for (int i = 0; i < kTimes; ++i) {
     if (::fcntl(memory_file.get(), F_ADD_SEALS, kSeals) == 0) return {};

@@ -1,12 +1,14 @@
+// Files: a memory file that is sealed stays as it is.
 #include "kernel/files.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace retort::kernel {
 namespace {

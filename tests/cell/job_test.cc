@@ -58,8 +58,7 @@ class MemoryShelf : public job::CompileCache::Shelf {
   MemoryShelf(const MemoryShelf&) = delete;
   MemoryShelf& operator=(const MemoryShelf&) = delete;
 
-  void get(const std::string& key,
-           std::function<void(std::optional<base::Fd>)> answer_to) override {
+  void get(const std::string& key, job::CompileCache::Answer answer_to) override {
     asked_.emplace_back(key, std::move(answer_to));
     EXPECT_TRUE(timer_.arm(base::Duration(1)));
   }
@@ -73,7 +72,7 @@ class MemoryShelf : public job::CompileCache::Shelf {
   void answer() {
     timer_.acknowledge();
     while (!asked_.empty()) {
-      const auto [key, answer_to] = std::move(asked_.front());
+      auto [key, answer_to] = std::move(asked_.front());
       asked_.pop_front();
       const auto found = entries_.find(key);
       if (found == entries_.end()) {
@@ -86,7 +85,7 @@ class MemoryShelf : public job::CompileCache::Shelf {
 
   kernel::EventLoop& loop_;
   kernel::Timer timer_;
-  std::deque<std::pair<std::string, std::function<void(std::optional<base::Fd>)>>> asked_;
+  std::deque<std::pair<std::string, job::CompileCache::Answer>> asked_;
   std::map<std::string, base::Fd> entries_;
 };
 

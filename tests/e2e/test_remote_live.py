@@ -152,8 +152,8 @@ def test_a_line_is_answered_before_the_input_ends(one, python):
 
 
 def test_stderr_comes_while_nobody_reads_stdout(one, python):
-    text = "import os, sys, threading\n"
-    text += "threading.Thread(target=lambda: os.write(1, b'x' * 2**22), daemon=True).start()\n"
+    text = "import os, sys, threading\nos.write(1, b'x')\n"
+    text += "threading.Thread(target=lambda: os.write(1, b'x' * (2**22 - 1)), daemon=True).start()\n"
     text += "sys.stdin.readline()\nos.write(2, b'here\\n')\nsys.stdin.readline()\nos._exit(4)\n"
     limits = ["--limit", "output=8MiB", "--limit", "wall_time=30s"]
     with start("--host", one.url, *limits, python(text), stdin=subprocess.PIPE) as running:
