@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kNow = 1'000'000;
 
 class KeyChangesTest : public testing::Test {
- protected:
+ public:
   KeyChangesTest() {
     auto opened = store::Database::open(path_.string(), store::Database::Check::none);
     EXPECT_TRUE(opened) << opened.error().what;

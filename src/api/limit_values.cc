@@ -94,7 +94,7 @@ struct BuiltIn {
 
 // The table's texts as numbers, read once.
 const BuiltIn& built_in() {
-  static const BuiltIn bounds = [] {
+  static const BuiltIn kBounds = [] {
     BuiltIn read;
     for (const cell::LimitInfo& info : cell::limit_infos()) {
       const auto i = static_cast<std::size_t>(info.limit);
@@ -103,7 +103,7 @@ const BuiltIn& built_in() {
     }
     return read;
   }();
-  return bounds;
+  return kBounds;
 }
 
 }  // namespace

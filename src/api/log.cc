@@ -60,7 +60,7 @@ struct Write {
     return {digits.data(), end};
   }
   std::string operator()(std::string_view value) const {
-    const std::string escaped = cut_and_escape(value);
+    std::string escaped = cut_and_escape(value);
     if (format == LogFormat::text && is_bare(escaped)) return escaped;
     return quoted(escaped, format);
   }

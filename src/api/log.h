@@ -25,7 +25,7 @@
 #include "base/units.h"
 
 namespace spdlog {
-class logger;
+class logger;  // NOLINT(readability-identifier-naming): its library's
 }
 
 namespace retort::api {

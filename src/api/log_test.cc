@@ -21,7 +21,7 @@ class LogTest : public testing::Test {
     stream_.str("");
     Log log({.format = format, .level = level, .stream = &stream_});
     call(log);
-    const std::string text = stream_.str();
+    std::string text = stream_.str();
     if (text.empty()) return text;
     EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
     EXPECT_TRUE(text.ends_with('\n'));

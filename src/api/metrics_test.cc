@@ -23,14 +23,14 @@ MetricLabels labels() {
 
 // Every sample by its name with labels; fails when a line is none of the text format's.
 std::map<std::string, double> samples(Metrics& metrics) {
-  static const std::regex line_form(
+  static const std::regex kLineForm(
       R"(([a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-z]+="[^"\\\n]*"(,[a-z]+="[^"\\\n]*")*\})?) ([-+0-9.eInf]+))");
   std::map<std::string, double> all;
   std::istringstream lines(metrics.exposition());
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) continue;
     std::smatch parts;
-    EXPECT_TRUE(std::regex_match(line, parts, line_form)) << line;
+    EXPECT_TRUE(std::regex_match(line, parts, kLineForm)) << line;
     if (!parts.empty()) all[parts[1].str()] = std::stod(parts[4].str());
   }
   return all;

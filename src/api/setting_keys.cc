@@ -241,7 +241,7 @@ std::string SettingKey::variable() const {
 }
 
 const std::vector<SettingKey>& setting_keys() {
-  static const std::vector<SettingKey> keys = [] {
+  static const std::vector<SettingKey> kKeys = [] {
     std::vector<SettingKey> all;
     for (SettingKey& named : named_keys()) {
       if (named.table == "jobs" && named.name == "most_tests") {  // limits stand before jobs
@@ -252,7 +252,7 @@ const std::vector<SettingKey>& setting_keys() {
     }
     return all;
   }();
-  return keys;
+  return kKeys;
 }
 
 std::vector<SettingKey> runtime_keys(const std::string& id) {

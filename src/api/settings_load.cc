@@ -186,7 +186,7 @@ class Loader {
   }
 
   // The limits' messages begin with the name, which the fault's dotted key says already.
-  static std::string without_name(std::string what, const std::string& name) {
+  static std::string without_name(const std::string& what, const std::string& name) {
     return what.starts_with(name + ": ") ? what.substr(name.size() + 2) : what;
   }
 

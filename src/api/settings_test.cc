@@ -16,17 +16,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<Settings> parse(std::string_view toml, SettingSources sources = {}) {
+Result<Settings> parse(std::string_view toml, const SettingSources& sources = {}) {
   return parse_settings(toml, "r.toml", sources);
 }
 
-std::string faults(std::string_view toml, SettingSources sources = {}) {
-  const auto settings = parse(toml, std::move(sources));
+std::string faults(std::string_view toml, const SettingSources& sources = {}) {
+  const auto settings = parse(toml, sources);
   return settings ? "" : settings.error().what;
 }
 
-Settings good(std::string_view toml, SettingSources sources = {}) {
-  auto settings = parse(toml, std::move(sources));
+Settings good(std::string_view toml, const SettingSources& sources = {}) {
+  auto settings = parse(toml, sources);
   EXPECT_TRUE(settings) << settings.error().what;
   return settings ? *std::move(settings) : Settings{};
 }

@@ -185,7 +185,7 @@ TEST(RemoteInput, ReadsNothingUngrantedAndThenNoMoreThanThat) {
   const auto source = kernel::make_pipe();
   ASSERT_TRUE(kernel::write_all(source->write_end, "0123456789"));
   std::string got;
-  RemoteInput input(*loop, source->read_end.get(), [&](std::string bytes) { got += bytes; });
+  RemoteInput input(*loop, source->read_end.get(), [&](const std::string& bytes) { got += bytes; });
   ASSERT_TRUE(loop->run_ready());
   int unread = 0;
   ASSERT_EQ(::ioctl(source->read_end.get(), FIONREAD, &unread), 0);

@@ -81,7 +81,7 @@ class Stream {
   struct Transfer {
     Stream& stream;
     Call call;
-    asio::posix::descriptor_base::wait_type ready;
+    asio::posix::descriptor_base::wait_type ready{};
     bool is_begun = false;
     std::size_t count = 0;
 

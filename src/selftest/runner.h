@@ -87,7 +87,8 @@ class Runner {
   std::string program_;
   std::array<runtime::Manifest, cell::kAllAddOns + 1> manifests_;  // by their add-ons
   base::Duration neighbour_alone_{};
-  base::Duration set_up_{};  // CPU time that making and ending a cell takes at least
+  base::Duration set_up_ =
+      base::Duration::max();  // CPU time that making and ending a cell takes at least
   std::optional<HostState> at_start_;
 };
 

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -49,8 +50,8 @@ struct Channel {
 };
 
 int image_file() {
-  static const int file = ::open(kImage, O_RDONLY | O_CLOEXEC);
-  return file;
+  static const int kFile = ::open(kImage, O_RDONLY | O_CLOEXEC);
+  return kFile;
 }
 
 void send_flock(bool bit) {
@@ -80,7 +81,8 @@ bool look_lock() {
 sockaddr_un name_of_cells() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(&address.sun_path[1], "retort-h15");
+  constexpr std::string_view kName = "retort-h15";
+  std::ranges::copy(kName, &address.sun_path[1]);
   return address;
 }
 int bound_name() {
@@ -159,9 +161,9 @@ bool look_queue() {
 }
 
 void send_fullness(bool bit) {
-  static const int file = ::open("/tmp/full", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  (void)::ftruncate(file, 0);
-  if (bit) (void)::posix_fallocate(file, 0, 8 << 20);
+  static const int kFile = ::open("/tmp/full", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  (void)::ftruncate(kFile, 0);
+  if (bit) (void)::posix_fallocate(kFile, 0, 8 << 20);
 }
 bool look_fullness() {
   struct statvfs info{};
@@ -197,17 +199,17 @@ bool look_access() {
 // Whether a page of the image is in memory: put out and fetched by one, asked about by the other.
 constexpr off_t kPage = 300L * 4096;
 void send_cached(bool bit) {
-  static const int file = ::open(kLarge, O_RDONLY | O_CLOEXEC);
+  static const int kFile = ::open(kLarge, O_RDONLY | O_CLOEXEC);
   char byte = 0;
-  ::posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+  ::posix_fadvise(kFile, 0, 0, POSIX_FADV_RANDOM);
   if (bit) {
-    (void)::pread(file, &byte, 1, kPage);
+    (void)::pread(kFile, &byte, 1, kPage);
   } else {
-    ::posix_fadvise(file, kPage, 4096, POSIX_FADV_DONTNEED);
+    ::posix_fadvise(kFile, kPage, 4096, POSIX_FADV_DONTNEED);
   }
 }
 bool look_cached() {
-  static const int file = ::open(kLarge, O_RDONLY | O_CLOEXEC);
+  static const int kFile = ::open(kLarge, O_RDONLY | O_CLOEXEC);
   // The kernel counts the faults for which it had to read.
   const auto faults = [] {
     rusage usage{};
@@ -215,7 +217,7 @@ bool look_cached() {
     return usage.ru_majflt;
   };
   const long before = faults();
-  void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, kPage);
+  void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, kFile, kPage);
   ::madvise(page, 4096, MADV_RANDOM);
   (void)*static_cast<volatile char*>(page);
   ::munmap(page, 4096);
