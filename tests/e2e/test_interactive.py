@@ -165,9 +165,9 @@ def test_a_terminal_has_a_size_and_a_keyboard(one):
     source = (
         "import os, signal, subprocess, sys, time\n"
         "def size(*_):\n"
-        "    print(subprocess.run(['stty', 'size'], capture_output=True, text=True).stdout, flush=True)\n"
+        "    os.write(1, subprocess.run(['stty', 'size'], capture_output=True).stdout)\n"
         "signal.signal(signal.SIGWINCH, size)\n"
-        "print('tty', all(os.isatty(n) for n in (0, 1, 2)))\n"
+        "print('tty', all(os.isatty(n) for n in (0, 1, 2)), flush=True)\n"
         "size()\n"
         "print('read', repr(sys.stdin.read()), flush=True)\n"
         "time.sleep(600)\n"
