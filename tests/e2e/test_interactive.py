@@ -143,11 +143,12 @@ def test_files_come_with_the_result(one):
 
 
 def test_a_signal_reaches_the_program(one):
+    # Python runs a handler between calls: a signal just before a long one would wait for its end.
     source = (
         "import os, signal, time\n"
         "signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'usr1'))\n"
         "print('up', flush=True)\n"
-        "time.sleep(600)\n"
+        "while True: time.sleep(0.05)\n"
     )
 
     async def send_two(live):
@@ -169,8 +170,9 @@ def test_a_terminal_has_a_size_and_a_keyboard(one):
         "signal.signal(signal.SIGWINCH, size)\n"
         "print('tty', all(os.isatty(n) for n in (0, 1, 2)), flush=True)\n"
         "size()\n"
+        "while os.get_terminal_size(0).columns != 120: time.sleep(0.05)\n"
         "print('read', repr(sys.stdin.read()), flush=True)\n"
-        "time.sleep(600)\n"
+        "while True: time.sleep(0.05)\n"
     )
 
     async def use(live):
