@@ -29,9 +29,10 @@ MountStep image_layer(Step step, const std::string& lower, const std::string& ta
           .type = "overlay",
           .source = "",
           .target = target,
-          // What a kernel may have switched on by default and an image has no use for.
+          // The first layer answers statfs(2): the image's would tell of the host's disk. And what
+          // a kernel may have switched on by default and an image has no use for.
           .options = {{"source", "image"},
-                      {"lowerdir", lower + ":" + kTemplateEmpty},
+                      {"lowerdir", kTemplateEmpty + (":" + lower)},
                       {"redirect_dir", "nofollow"},
                       {"metacopy", "off"},
                       {"index", "off"},

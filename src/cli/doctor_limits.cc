@@ -9,6 +9,7 @@
 #include "cli/doctor_checks.h"
 #include "cli/doctor_mend.h"
 #include "job/build.h"
+#include "kernel/cgroup.h"
 #include "kernel/files.h"
 #include "kernel/probe.h"
 
@@ -175,6 +176,14 @@ void check_group_limits(Checks& checks, const Trial& trial) {
   checks.push_back(oom);
 }
 
+void check_shares(Checks& checks, int version) {
+  Check shares{"shares", "limits", Level::limits, "control groups can share the processors out"};
+  shares.found = version != 0 && kernel::can_share_processors();
+  shares.lost = "a cell with many processes can slow others down by more than its share";
+  shares.mend = no_command("this kernel was built or booted without the controller cpu");
+  checks.push_back(shares);
+}
+
 void check_birth(Checks& checks, int version) {
   Check birth{"cgroup-birth",
               "limits",
@@ -278,6 +287,7 @@ void check_limits(Checks& checks, const Trial& trial) {
   const int version = group_version();
   check_groups(checks, trial, version);
   check_group_limits(checks, trial);
+  check_shares(checks, version);
   check_birth(checks, version);
   check_open_files(checks);
   check_inherited(checks);

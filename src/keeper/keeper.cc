@@ -33,6 +33,7 @@
 #include "kernel/files.h"
 #include "kernel/mounts.h"
 #include "kernel/namespaces.h"
+#include "kernel/processor.h"
 #include "kernel/seccomp.h"
 #include "kernel/socket.h"
 
@@ -66,13 +67,6 @@ constexpr std::uint32_t kGroupLimits = 1U << static_cast<unsigned>(cell::Limit::
 Result<Fd> open_init() {
   RETORT_TRY(const auto folder, kernel::program_folder());
   return kernel::open_at(AT_FDCWD, folder + "/retort-init", O_PATH);
-}
-
-// Those that are online, not those that this process was given: a cell's threads may choose others
-// (sched_setaffinity is theirs to call). As many as the kernel may ever have, should it not say.
-unsigned count_processors() {
-  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? static_cast<unsigned>(online) : CPU_SETSIZE;
 }
 
 constexpr rlim_t kDescriptorsPerCell = 20;
@@ -317,7 +311,7 @@ class Keeper {
   std::unique_ptr<Instance> instance_;
   IdBlock ids_;
   Fd init_;
-  unsigned processors_ = count_processors();
+  unsigned processors_ = kernel::count_processors();
   std::size_t most_cells_ = 0;
   bool makes_devices_ = false;
   std::uint32_t next_id_ = 0;
@@ -336,6 +330,8 @@ class Keeper {
 
 Result<bool> serve(Fd client, std::optional<unsigned> instance) {
   ::umask(022);  // cells must be able to read what is prepared for them
+  // Whatever whoever started us left open is for no program in a cell, and the socket neither.
+  (void)::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   (void)::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
   // A signal to the terminal's group is for the client, which ends us by closing the socket.
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "base/weaken.h"
 #include "kernel/files.h"
 
 namespace retort::kernel {
@@ -102,7 +103,9 @@ Status hand_down_controllers(const std::string& parent) {
   for (std::string pid; pids >> pid;) {
     RETORT_CHECK(write_kernel_file(AT_FDCWD, leaf + "/cgroup.procs", pid));
   }
-  return write_kernel_file(AT_FDCWD, parent + "/cgroup.subtree_control", "+memory +pids");
+  RETORT_CHECK(write_kernel_file(AT_FDCWD, parent + "/cgroup.subtree_control", "+memory +pids"));
+  (void)write_kernel_file(AT_FDCWD, parent + "/cgroup.subtree_control", "+cpu");  // if it is there
+  return {};
 }
 
 Result<std::unique_ptr<Groups>> try_v2(const Mount& mount,
@@ -150,8 +153,11 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
   for (const auto& [controller, place] :
        {std::pair<std::string, std::string*>{"memory", &places.memory},
         {"pids", &places.pids},
-        {"cpuacct", &places.cpuacct}}) {
+        {"cpuacct", &places.cpuacct},
+        {"cpu", &places.cpu}}) {
+    const bool is_wanted_only = controller == "cpu";
     const auto mount = find_mount(mountinfo, controller);
+    if (!mount && is_wanted_only) continue;
     if (!mount) {
       return Error{Fault::unsupported,
                    "no control groups: neither version 2 with memory and pids nor version 1 with " +
@@ -162,6 +168,7 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
     if (::geteuid() != 0) {
       if (const auto group = own_group(listing, controller)) parent = directory_of(*mount, *group);
     }
+    if (!writable(parent) && is_wanted_only) continue;
     if (!writable(parent)) {
       return Error{
           Fault::denied,
@@ -170,10 +177,21 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
     }
     *place = parent + "/retort/" + name;
   }
+  if (places.cpu == places.cpuacct || base::weakened("limit:shares")) places.cpu.clear();
   return open_groups_v1(places);
 }
 
 }  // namespace
+
+bool can_share_processors() {
+  const auto mountinfo = read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U);
+  if (!mountinfo) return false;
+  if (find_mount(*mountinfo, "cpu")) return true;
+  const auto unified = find_mount(*mountinfo, "");
+  if (!unified) return false;
+  const auto available = read_small_file(AT_FDCWD, unified->path + "/cgroup.controllers");
+  return available && contains_word(*available, "cpu");
+}
 
 Result<std::unique_ptr<Groups>> open_groups(const std::string& name) {
   RETORT_TRY(const auto mountinfo, read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U));

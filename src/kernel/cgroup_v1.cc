@@ -1,14 +1,17 @@
-// Cgroup version 1: a private child in each of memory, pids and cpuacct.
+// Cgroup version 1: a private child in each of memory, pids, cpuacct and, where it is apart, cpu.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "base/weaken.h"
 #include "kernel/cgroup.h"
 #include "kernel/cgroup_files.h"
 #include "kernel/files.h"
+#include "kernel/processor.h"
 
 namespace retort::kernel {
 
@@ -16,18 +19,28 @@ using base::os_error;
 
 namespace {
 
+constexpr const char* kSockets = "memory.kmem.tcp.limit_in_bytes";  // TCP's and UDP's
+// Beside the limit of memory, since the kernel counts it apart; enough for full windows of some
+// connections.
+constexpr std::uint64_t kMostInSockets = std::uint64_t{16} << 20U;
+constexpr unsigned kDefaultShares = 1024;
+
 class GroupV1 final : public Group {
  public:
   GroupV1(const V1Places& parents, const std::string& name)
       : memory_path_(parents.memory + "/" + name),
         pids_path_(parents.pids + "/" + name),
-        cpuacct_path_(parents.cpuacct + "/" + name) {}
+        cpuacct_path_(parents.cpuacct + "/" + name),
+        cpu_path_(parents.cpu.empty() ? "" : parents.cpu + "/" + name) {}
   ~GroupV1() override { (void)GroupV1::remove(); }
 
   Status create(const GroupLimits& limits) {
     RETORT_TRY(memory_, make_group(memory_path_));
     RETORT_TRY(pids_, make_group(pids_path_));
     RETORT_TRY(cpuacct_, make_group(cpuacct_path_));
+    if (!cpu_path_.empty()) {
+      RETORT_TRY(cpu_, make_group(cpu_path_));
+    }
     const std::string memory = std::to_string(limits.memory.bytes());
     RETORT_CHECK(write_kernel_file(memory_.get(), "memory.limit_in_bytes", memory));
     // Memory and swap together: the same bound, so that nothing is ever swapped. Absent without
@@ -35,10 +48,17 @@ class GroupV1 final : public Group {
     auto with_swap = write_kernel_file(memory_.get(), "memory.memsw.limit_in_bytes", memory);
     if (!with_swap && with_swap.error().os_errno != ENOENT) return with_swap;
     RETORT_CHECK(write_kernel_file(memory_.get(), "memory.swappiness", "0"));
+    // What waits in internet sockets has a counter of its own, and without a bound belongs to
+    // nobody.
+    if (!base::weakened("limit:sockets")) {
+      const auto sockets = std::min(limits.memory.bytes(), kMostInSockets);
+      RETORT_CHECK(write_kernel_file(memory_.get(), kSockets, std::to_string(sockets)));
+    }
     RETORT_CHECK(write_kernel_file(pids_.get(), "pids.max", std::to_string(limits.processes)));
     RETORT_TRY(cpu_usage_, open_at(cpuacct_.get(), "cpuacct.usage", O_RDONLY));
     std::size_t next = 0;
-    for (const Fd* group : {&memory_, &pids_, &cpuacct_}) {
+    for (const Fd* group : {&memory_, &pids_, &cpuacct_, &cpu_}) {
+      if (!group->is_open()) continue;
       RETORT_TRY(tasks_.at(next), open_at(group->get(), "tasks", O_WRONLY));
       ++next;
     }
@@ -51,6 +71,7 @@ class GroupV1 final : public Group {
   // (milliseconds).
   Status enter() override {
     for (const Fd& tasks : tasks_) {
+      if (!tasks.is_open()) continue;
       if (::write(tasks.get(), "0", 1) != 1) return os_error("write", "tasks");
     }
     return {};
@@ -83,9 +104,9 @@ class GroupV1 final : public Group {
 
   Status remove() override {
     for (Fd& tasks : tasks_) tasks.reset();
-    for (Fd* file : {&event_, &cpu_usage_, &memory_, &pids_, &cpuacct_}) file->reset();
+    for (Fd* file : {&event_, &cpu_usage_, &memory_, &pids_, &cpuacct_, &cpu_}) file->reset();
     Status removed;
-    for (std::string* path : {&memory_path_, &pids_path_, &cpuacct_path_}) {
+    for (std::string* path : {&memory_path_, &pids_path_, &cpuacct_path_, &cpu_path_}) {
       if (path->empty()) continue;
       if (auto gone = remove_group(*path); gone) {
         path->clear();
@@ -116,12 +137,14 @@ class GroupV1 final : public Group {
   std::string memory_path_;
   std::string pids_path_;
   std::string cpuacct_path_;
+  std::string cpu_path_;  // empty: there is none of its own
   Fd memory_;
   Fd pids_;
   Fd cpuacct_;
+  Fd cpu_;
   Fd cpu_usage_;
   Fd event_;
-  std::array<Fd, 3> tasks_;
+  std::array<Fd, 4> tasks_;
 };
 
 class GroupsV1 final : public Groups {
@@ -132,9 +155,15 @@ class GroupsV1 final : public Groups {
   [[nodiscard]] std::string folder() const override { return places_.memory; }
 
   Status prepare() override {
-    for (const std::string* folder : {&places_.memory, &places_.pids, &places_.cpuacct}) {
-      RETORT_CHECK(make_group_folders(*folder));
-    }
+    for (const std::string& folder : folders()) RETORT_CHECK(make_group_folders(folder));
+    // The first bound in the system switches the counting on, which patches the kernel's code: not
+    // for each cell.
+    RETORT_CHECK(write_kernel_file(AT_FDCWD, places_.memory + "/" + kSockets, "-1"));
+    if (places_.cpu.empty()) return {};
+    // Each cell weighs as much as a session of the host; so all of them together.
+    const std::string weight = std::to_string(kDefaultShares * count_processors());
+    for (const std::string& level : {places_.cpu.substr(0, places_.cpu.rfind('/')), places_.cpu})
+      RETORT_CHECK(write_kernel_file(AT_FDCWD, level + "/cpu.shares", weight));
     return {};
   }
 
@@ -145,13 +174,17 @@ class GroupsV1 final : public Groups {
   }
 
   Status sweep() override {
-    for (const std::string* folder : {&places_.memory, &places_.pids, &places_.cpuacct}) {
-      RETORT_CHECK(sweep_group_folders(*folder));
-    }
+    for (const std::string& folder : folders()) RETORT_CHECK(sweep_group_folders(folder));
     return {};
   }
 
  private:
+  [[nodiscard]] std::vector<std::string> folders() const {
+    std::vector<std::string> all = {places_.memory, places_.pids, places_.cpuacct};
+    if (!places_.cpu.empty()) all.push_back(places_.cpu);
+    return all;
+  }
+
   V1Places places_;
 };
 

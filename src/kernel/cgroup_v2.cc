@@ -2,12 +2,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "kernel/cgroup.h"
 #include "kernel/cgroup_files.h"
 #include "kernel/files.h"
+#include "kernel/processor.h"
 
 namespace retort::kernel {
 namespace {
+
+constexpr unsigned kDefaultWeight = 100;
+constexpr unsigned kMostWeight = 10'000;
 
 class GroupV2 final : public Group {
  public:
@@ -50,7 +56,11 @@ class GroupV2 final : public Group {
     if (auto peak = read_number(directory_, "pids.peak")) {
       usage.processes_peak = static_cast<std::uint32_t>(*peak);
     }
-    RETORT_TRY(usage.memory_kills, read_keyed(directory_, "memory.events", "oom_kill"));
+    // oom_kill counts what the kernel killed for the whole host's want of memory as well.
+    RETORT_TRY(const auto times_full, read_keyed(directory_, "memory.events", "oom"));
+    if (times_full > 0) {
+      RETORT_TRY(usage.memory_kills, read_keyed(directory_, "memory.events", "oom_kill"));
+    }
     RETORT_TRY(usage.processes_denied, read_keyed(directory_, "pids.events", "max"));
     return usage;
   }
@@ -90,6 +100,11 @@ class GroupsV2 final : public Groups {
     RETORT_CHECK(make_group_folders(folder_));
     for (const std::string& level : {folder_.substr(0, folder_.rfind('/')), folder_}) {
       RETORT_CHECK(write_kernel_file(AT_FDCWD, level + "/cgroup.subtree_control", "+memory +pids"));
+      // Each cell weighs as much as a session of the host; so all of them together. Where this
+      // controller was not handed down to us, they go without.
+      (void)write_kernel_file(AT_FDCWD, level + "/cgroup.subtree_control", "+cpu");
+      const unsigned weight = std::min(kMostWeight, kDefaultWeight * count_processors());
+      (void)write_kernel_file(AT_FDCWD, level + "/cpu.weight", std::to_string(weight));
     }
     return {};
   }

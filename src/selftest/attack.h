@@ -24,7 +24,7 @@ struct Cells {
 };
 
 // An attack bounds itself: it takes a small multiple of its limits and then stops, so that a build
-// with a defence taken away (docs/guide/attacks.md) harms nobody.
+// with a defence taken away (tests/weakened) harms nobody.
 struct Attack {
   // The row of the catalogue, "A01"; a further program of one row has a letter: "A01b".
   std::string_view id;

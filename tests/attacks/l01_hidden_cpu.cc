@@ -114,7 +114,7 @@ class Tree {
   void work(microseconds before) {
     const auto bytes = static_cast<std::uint64_t>(pick(1, 256)) * 4096;
     if (touch(bytes) != nullptr) say("memory_bytes", bytes);
-    burn(microseconds(pick(0, 8000)));
+    burn(microseconds(pick(0, 5000)));
     ready_.leave();
     ready_.wait();
     tell_cpu(before);
