@@ -258,16 +258,22 @@ void Build::on_compiled(Result<StageResult> result) {
   cell::Verdict& verdict = result->verdict;
   if (verdict.outcome == Outcome::nonzero_exit || verdict.outcome == Outcome::signaled)
     verdict.outcome = Outcome::compile_error;
-  // A flood of diagnostics is cut, flagged, and no reason to refuse a program that compiled.
-  if (verdict.outcome == Outcome::output_limit)
-    verdict.outcome = verdict.exit_code == 0 ? Outcome::ok : Outcome::compile_error;
+  // A flood of diagnostics is cut, flagged, and no reason to refuse a program that compiled; unless
+  // it was ended so late that what was made is lost.
+  if (verdict.outcome == Outcome::output_limit) {
+    const bool is_made = verdict.exit_code == 0 && !result->facts.collection_lost;
+    verdict.outcome = is_made ? Outcome::ok : Outcome::compile_error;
+  }
   result_.outcome = verdict.outcome;
   if (verdict.outcome != Outcome::ok)
     result_.message = "compile" + settings_.suffix + ": " + verdict.message;
   result_.stages.push_back(*std::move(result));
   if (on_stage_) on_stage_(result_.stages.back());
   if (cancelled_) result_.outcome = Outcome::cancelled;
-  if (result_.outcome != Outcome::ok) return finish(std::move(result_));
+  if (result_.outcome != Outcome::ok) {
+    if (!cancelled_) claim_.fail();
+    return finish(std::move(result_));
+  }
   if (const auto kept = keep_artefacts(result_.stages.back()); !kept)
     return fail("compile", kept.error());
   result_.built = std::move(built_);

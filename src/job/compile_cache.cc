@@ -39,9 +39,13 @@ void CompileCache::on_shelf(const std::string& key, std::optional<Fd> entry) {
   const auto work = works_.find(key);
   if (work == works_.end()) return;
   if (entry) return answer_all(key, &*entry);
-  // The first compiles; the others wait for it.
   work->second.asked = true;
-  if (auto& first = work->second.claimants.front(); first.answer)
+  tell_first(work->second);
+}
+
+// The first compiles; the others wait for it.
+void CompileCache::tell_first(Work& work) {
+  if (auto& first = work.claimants.front(); first.answer)
     std::exchange(first.answer, nullptr)(std::nullopt);
 }
 
@@ -69,6 +73,11 @@ void CompileCache::Claim::publish(const Fd& entry) {
   cache->answer_all(key_, &entry);
 }
 
+void CompileCache::Claim::fail() {
+  CompileCache* const cache = std::exchange(cache_, nullptr);
+  if (cache != nullptr) cache->answer_all(key_, nullptr);
+}
+
 void CompileCache::Claim::let_go() {
   CompileCache* const cache = std::exchange(cache_, nullptr);
   if (cache == nullptr) return;
@@ -82,7 +91,7 @@ void CompileCache::Claim::let_go() {
   if (claimants.empty()) {
     cache->works_.erase(work);
   } else if (was_working) {
-    cache->answer_all(key_, nullptr);
+    tell_first(work->second);
   }
 }
 

@@ -39,11 +39,13 @@ class CompileCache {
     Claim& operator=(Claim&& other) noexcept;
     Claim(const Claim&) = delete;
     Claim& operator=(const Claim&) = delete;
-    // One who compiled and publishes nothing sends those who wait their own way.
+    // When the one who compiles goes, the next who waits is told to.
     ~Claim() { let_go(); }
 
     // A sealed memory file: for those who wait, and for the shelf.
     void publish(const base::Fd& entry);
+    // It does not compile. Those who wait go their own way: their limits may be others.
+    void fail();
     void let_go();
 
    private:
@@ -71,6 +73,7 @@ class CompileCache {
   };
 
   void on_shelf(const std::string& key, std::optional<base::Fd> entry);
+  static void tell_first(Work& work);
   // Answers all who wait for the key.
   void answer_all(const std::string& key, const base::Fd* entry);
 
