@@ -40,6 +40,7 @@ struct Scheduler::Shared {
 
   struct Owner {
     Queue queue;
+    std::uint64_t waiting_bytes = 0;
     unsigned seats = 0;
     std::uint64_t served_at = 0;  // when it was last given a seat, in seats given
   };
@@ -128,6 +129,7 @@ struct Scheduler::Shared {
     owner->second.queue.erase(place);
     --waiting;
     waiting_bytes -= taken.demand.bytes;
+    owner->second.waiting_bytes -= taken.demand.bytes;
     if (taken.on_moved) --watched;
     return taken;
   }
@@ -252,11 +254,21 @@ Result<Scheduler::Admission> Scheduler::join(Demand demand, OnSeat on_seat, OnMo
   const std::size_t length = shared.capacity.queue_length;
   if (!is_free && own_places >= length - length / 4)
     return Error{Fault::exhausted, "you have " + std::to_string(own_places) + " jobs waiting", 0};
+  const std::uint64_t own_bytes = own_places == 0 ? 0 : own->second.waiting_bytes;
+  const std::uint64_t bytes = shared.capacity.queue_bytes.bytes();
+  if (!is_free && own_bytes > 0 && own_bytes + demand.bytes > bytes - bytes / 4) {
+    return Error{
+        Fault::exhausted,
+        "your jobs that wait hold " + base::to_text(ByteSize::of_bytes(own_bytes)) + " already",
+        0};
+  }
   const std::uint64_t number = ++shared.last_number;
   ++shared.waiting;
   if (on_moved) ++shared.watched;
   shared.waiting_bytes += demand.bytes;
-  auto& queue = shared.owners[demand.owner].queue;
+  Shared::Owner& owner = shared.owners[demand.owner];
+  owner.waiting_bytes += demand.bytes;
+  auto& queue = owner.queue;
   const auto after = std::ranges::upper_bound(
       queue, demand.priority, std::greater<>(), [](const Shared::Waiting& waiting) {
         return waiting.demand.priority;

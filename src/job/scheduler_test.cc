@@ -187,5 +187,22 @@ TEST_F(SchedulerTest, AQuarterOfTheQueueIsForOthers) {
   EXPECT_EQ(scheduler.figures().waiting, 76U);
 }
 
+TEST_F(SchedulerTest, AQuarterOfTheQueuesBytesIsForOthers) {
+  Scheduler scheduler({.seats = 1,
+                       .memory = ByteSize::of_bytes(1000),
+                       .queue_length = 100,
+                       .queue_bytes = ByteSize::of_bytes(100)});
+  join(scheduler, "running", {.owner = "x"});
+  join(scheduler, "large", {.owner = "x", .bytes = 80});  // alone it may be larger than that
+  EXPECT_FALSE(scheduler.join({.owner = "x", .bytes = 1}, [](Seat) {}));
+  join(scheduler, "another's", {.owner = "y", .bytes = 20});
+  EXPECT_EQ(scheduler.figures().waiting_bytes, 100U);
+  end("running");
+  end("another's");  // it was its turn
+  EXPECT_EQ(scheduler.figures().waiting_bytes, 0U);
+  join(scheduler, "again", {.owner = "x", .bytes = 75});
+  EXPECT_FALSE(scheduler.join({.owner = "x", .bytes = 1}, [](Seat) {}));
+}
+
 }  // namespace
 }  // namespace retort::job
