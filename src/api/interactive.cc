@@ -39,6 +39,8 @@ constexpr std::size_t kWindow = std::size_t{1} << 20U;
 // A character that was begun is waited for; who writes bytes and waits for an answer gets one.
 constexpr auto kCharacterTime = std::chrono::milliseconds(20);
 constexpr auto kLookForPeer = std::chrono::milliseconds(500);
+// After init, which may be as large as any body: stdin of 1 MiB in base64, and what names it.
+constexpr auto kLargestMessage = base::ByteSize::of_bytes(2ULL << 20U);
 constexpr std::size_t kSlowLine = std::size_t{16} << 10U;  // bytes a second
 
 std::uint16_t close_code(const Problem& problem) {
@@ -67,7 +69,7 @@ std::size_t unfinished_character(std::string_view bytes) {
 }
 
 Interactive::Interactive(async::Executor executor,
-                         std::unique_ptr<http::WebSocket> socket,
+                         std::unique_ptr<http::AcceptedWebSocket> socket,
                          std::shared_ptr<Cancel> cancel)
     : executor_(std::move(executor)),
       socket_(std::move(socket)),
@@ -104,8 +106,12 @@ Task<std::optional<Interactive::Opening>> Interactive::next_opening(Duration pat
   cancel_->on_cancel([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->changed_.set();
   });
-  auto change = until_changed();
-  (void)co_await async::within(patience, std::move(change));
+  bool is_over = false;
+  while (!is_over) {
+    auto change = until_changed();
+    is_over = co_await async::within(patience, std::move(change)) || is_ready_ || is_left_ ||
+              !socket_->is_message_begun();
+  }
   cancel_->on_cancel(nullptr);
   if (problem_ || is_left_ || cancel_->is_cancelled()) co_return std::nullopt;
   if (opening_) co_return std::exchange(opening_, std::nullopt);
@@ -346,8 +352,12 @@ Task<> Interactive::take_output(Stream stream,
 // ---- From the client. ----
 
 Task<> Interactive::read_messages(Gate::Pass /*pass*/, std::shared_ptr<Interactive> /*self*/) {
+  // Also where something was thrown: a job whose client is not heard any more is to end.
+  const std::unique_ptr<Interactive, void (*)(Interactive*)> leaving(
+      this, [](Interactive* session) { session->leave(); });
   while (!is_left_) {
     {
+      if (is_opened_) socket_->limit_messages(kLargestMessage);
       const auto message = co_await socket_->read();
       if (!message) break;
       // What still comes after the end is read, so that the client's close is.
@@ -359,7 +369,6 @@ Task<> Interactive::read_messages(Gate::Pass /*pass*/, std::shared_ptr<Interacti
     }
     co_await wait_for_room_in_input();
   }
-  leave();
 }
 
 std::size_t Interactive::most_input() const {

@@ -37,7 +37,7 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
  public:
   // `cancel` ends the job: when the client leaves, or breaks the protocol.
   Interactive(async::Executor executor,
-              std::unique_ptr<http::WebSocket> socket,
+              std::unique_ptr<http::AcceptedWebSocket> socket,
               std::shared_ptr<Cancel> cancel);
   Interactive(const Interactive&) = delete;
   Interactive& operator=(const Interactive&) = delete;
@@ -51,6 +51,7 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
     text::json::object message;
   };
   // The next one; nothing when the session failed, was left, or none came in time (then it failed).
+  // One that has begun in time may be as slow as any message, unless a place is held for it.
   async::Task<std::optional<Opening>> next_opening(base::Duration patience);
 
   void send_queued(std::size_t ahead);
@@ -124,7 +125,7 @@ class Interactive : public std::enable_shared_from_this<Interactive> {
   void wake_all();
 
   async::Executor executor_;
-  std::unique_ptr<http::WebSocket> socket_;
+  std::unique_ptr<http::AcceptedWebSocket> socket_;
   std::shared_ptr<Cancel> cancel_;
   std::weak_ptr<job::Job> job_;
   async::Gate tasks_;

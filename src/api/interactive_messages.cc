@@ -224,7 +224,7 @@ std::string Interactive::take_close(const json::object& message) {
   if (!stream) return kWrongOutput;
   Output& of_program = output(*stream);
   of_program.is_refused = true;
-  if (of_program.pipe) of_program.pipe->cancel();
+  if (of_program.pipe && of_program.pipe->is_open()) of_program.pipe->cancel();
   output_room_.set();
   return {};
 }

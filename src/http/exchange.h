@@ -59,7 +59,7 @@ class Exchange {
 
   // Only if head().wants_websocket. `subprotocol` is sent when not empty. The exchange is then
   // without use; the WebSocket must not outlive the handler.
-  virtual Task<base::Result<std::unique_ptr<WebSocket>>> accept_websocket(
+  virtual Task<base::Result<std::unique_ptr<AcceptedWebSocket>>> accept_websocket(
       WebSocketLimits limits, std::string subprotocol) = 0;
 };
 

@@ -50,8 +50,8 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   Task<base::Status> begin(unsigned status, std::vector<Header> headers) override;
   Task<base::Status> write(std::string bytes) override;
   Task<base::Status> end() override;
-  Task<base::Result<std::unique_ptr<WebSocket>>> accept_websocket(WebSocketLimits limits,
-                                                                  std::string subprotocol) override;
+  Task<base::Result<std::unique_ptr<AcceptedWebSocket>>> accept_websocket(
+      WebSocketLimits limits, std::string subprotocol) override;
 
  private:
   enum class Answer { none, chunked, counted, until_close, whole, websocket };

@@ -159,8 +159,8 @@ Task<Status> Session::end() {
   co_return Status();
 }
 
-Task<Result<std::unique_ptr<WebSocket>>> Session::accept_websocket(WebSocketLimits limits,
-                                                                   std::string subprotocol) {
+Task<Result<std::unique_ptr<AcceptedWebSocket>>> Session::accept_websocket(
+    WebSocketLimits limits, std::string subprotocol) {
   if (answer_ != Answer::none) co_return out_of_turn("there was an answer already");
   if (!head().wants_websocket)
     co_return Error{Fault::invalid, "the request does not ask for a WebSocket", 0};
@@ -174,8 +174,10 @@ Task<Result<std::unique_ptr<WebSocket>>> Session::accept_websocket(WebSocketLimi
     co_return Error{Fault::invalid, body_refusal_->detail, 0};
   }
   answer_ = Answer::websocket;
-  auto opened =
-      co_await open_websocket(wire_->release_socket(), head(), limits, std::move(subprotocol));
+  limits.least_rate = shared_->options.least_rate;
+  limits.has_room = shared_->options.has_room;
+  auto opened = co_await open_websocket(
+      wire_->release_socket(), head(), std::move(limits), std::move(subprotocol));
   if (!opened) co_return opened.error();
   cut_websocket_ = std::move(opened->cut);
   co_return std::move(opened->socket);

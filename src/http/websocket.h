@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "async/task.h"
@@ -17,10 +18,15 @@ struct WebSocketLimits {
   // Without a byte from the peer for this long the connection is closed. After half of it we ping,
   // so a peer that lives stays.
   base::Duration idle = std::chrono::seconds(60);
-  // A message that has begun must be whole in this time, and longer by what it brings.
+  // A message that has begun must be whole in this time, and a second for each `least_rate` bytes
+  // of it that came.
   base::Duration message = std::chrono::seconds(30);
+  base::ByteSize least_rate = base::ByteSize::of_bytes(500);  // the server's, of what it accepts
   // A write during which the peer takes nothing for this long ends the connection.
   base::Duration stall = std::chrono::seconds(30);
+  // Asked before more of a message is taken into memory; false closes the connection with 1013. The
+  // server's, of what it accepts.
+  std::function<bool()> has_room;
 };
 
 // One read and one write at a time; both may be under way together. All on the server's thread.
@@ -49,6 +55,15 @@ class WebSocket {
   // Says why, and waits a few seconds at most for the peer to agree. `reason`: at most 123 bytes,
   // the rest is cut.
   virtual Task<> close(std::uint16_t code, std::string reason) = 0;
+};
+
+// One that a client of ours opened.
+class AcceptedWebSocket : public WebSocket {
+ public:
+  // A part of the next message has come, and not yet its end.
+  [[nodiscard]] virtual bool is_message_begun() const = 0;
+  // Of the messages after the one that was read last.
+  virtual void limit_messages(base::ByteSize largest) = 0;
 };
 
 }  // namespace retort::http

@@ -32,7 +32,6 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kClosing = std::chrono::seconds(5);
 constexpr auto kClosingOnFault = std::chrono::seconds(1);  // of the peer's: it need not agree
 constexpr std::size_t kReadStep = std::size_t{16} << 10U;
-constexpr std::uint64_t kLeastRate = 500;  // bytes a second, as Options::least_rate
 
 // Bytes of the peer that are no message's: pings, empty and tiny fragments. So many at once, and so
 // many more a second.
@@ -91,7 +90,7 @@ using Layer =
 // What tasks that read, write or close share with the WebSocket, which may go before they do.
 struct Core : std::enable_shared_from_this<Core> {
   Core(Socket socket, WebSocketLimits given)
-      : limits(given),
+      : limits(std::move(given)),
         meter(std::make_shared<Meter>()),
         stream(MeterPolicy(meter), std::move(socket)),
         read_timer(stream.get_executor()),
@@ -110,6 +109,7 @@ struct Core : std::enable_shared_from_this<Core> {
   asio::steady_timer read_timer;
   asio::steady_timer write_timer;
   asio::steady_timer close_timer;
+  bool is_message_begun = false;
   bool is_closing = false;
   bool is_over = false;
 };
@@ -169,6 +169,11 @@ Task<Result<WebSocket::Message>> read_message(std::shared_ptr<Core> core) {
   std::size_t size = 0;
   Clock::time_point begun;
   while (true) {
+    if (const auto& has_room = core->limits.has_room; size > 0 && has_room && !has_room()) {
+      co_await close_core(
+          core, websocket::close_code::try_again_later, "no memory is left", kClosingOnFault);
+      co_return gone("no memory is left");
+    }
     const std::size_t room = std::min<std::uint64_t>(
         kReadStep,
         core->limits.largest_message.bytes() + 1 -
@@ -185,9 +190,11 @@ Task<Result<WebSocket::Message>> read_message(std::shared_ptr<Core> core) {
     size += count;
     const bool is_whole = core->stream.is_message_done();
     core->meter->got(count, is_whole);
+    core->is_message_begun = !is_whole;
     if (is_whole) break;
     if (begun == Clock::time_point()) begun = Clock::now();
-    limit_message(core, begun + core->limits.message + std::chrono::seconds(size / kLeastRate));
+    const std::chrono::seconds longer(size / core->limits.least_rate.bytes());
+    limit_message(core, begun + core->limits.message + longer);
   }
   message.bytes.resize(size);
   message.binary = core->stream.got_binary();
@@ -206,7 +213,7 @@ Task<Status> write_message(std::shared_ptr<Core> core, bool binary, std::string 
   co_return gone(code.message());
 }
 
-class BeastWebSocket final : public WebSocket {
+class BeastWebSocket final : public AcceptedWebSocket {
  public:
   explicit BeastWebSocket(std::shared_ptr<Core> core) : core_(std::move(core)) {}
   ~BeastWebSocket() override { core_->cut(); }
@@ -214,6 +221,11 @@ class BeastWebSocket final : public WebSocket {
   Task<Result<Message>> read() override { return read_message(core_); }
   Task<Status> write(bool binary, std::string bytes) override {
     return write_message(core_, binary, std::move(bytes));
+  }
+  [[nodiscard]] bool is_message_begun() const override { return core_->is_message_begun; }
+  void limit_messages(base::ByteSize largest) override {
+    core_->limits.largest_message = largest;
+    core_->stream.read_message_max(largest.bytes());
   }
   bool is_peer_gone() override {
     auto& socket = core_->stream.next_layer().socket();
@@ -235,7 +247,7 @@ Task<Result<OpenedWebSocket>> open_websocket(Socket socket,
                                              RequestHead head,
                                              WebSocketLimits limits,
                                              std::string subprotocol) {
-  auto core = std::make_shared<Core>(std::move(socket), limits);
+  auto core = std::make_shared<Core>(std::move(socket), std::move(limits));
   websocket::stream_base::timeout timeout{};
   timeout.handshake_timeout = kClosing;  // of closing handshakes too
   timeout.idle_timeout = limits.idle;

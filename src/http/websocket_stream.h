@@ -12,7 +12,7 @@
 namespace retort::http {
 
 struct OpenedWebSocket {
-  std::unique_ptr<WebSocket> socket;
+  std::unique_ptr<AcceptedWebSocket> socket;
   std::function<void()> cut;  // ends the connection, also when `socket` is gone already
 };
 

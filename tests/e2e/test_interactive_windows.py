@@ -1,10 +1,16 @@
 """/v1/interactive: windows, which keep its messages moving whatever waits; cancel, close and capture."""
 
 import asyncio
+import contextlib
 import json
+import struct
+import time
 
+import harness
 import pytest
-from live import job, open_live
+import websockets
+from harness import FULL
+from live import Deaf, job, open_live
 from server import server
 
 MIB = 1 << 20
@@ -193,6 +199,48 @@ def test_a_binary_message_that_is_wrong_ends_the_session(one, message):
 
     live, code = talk(one, job("import time\ntime.sleep(100)", **LONG), use, binary=True)
     assert (live.problem["code"], code) == ("invalid_request", 1008)
+
+
+def test_streams_may_be_closed_again_and_after_their_end_and_the_session_goes_on(one):
+    source = "import os, time\nos.close(1)\nos.close(2)\ntime.sleep(100)\n"
+
+    async def use(live):
+        await live.until("started")
+        for _ in range(3):
+            for stream in ("stdout", "stderr"):
+                await live.send(type="close", stream=stream)
+                await asyncio.sleep(0.1)
+        await live.send(type="cancel")
+
+    live, code = talk(one, job(source, **LONG), use)
+    assert (live.problem, code) == (None, 1000)
+    assert live.result["status"] == "cancelled"
+
+
+def test_a_message_after_init_is_smaller_than_init_may_be(one):
+    async def use(live):
+        await live.until("started")
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await live.socket.send(json.dumps({"type": "stdin", "data": "x" * (3 * MIB)}))
+
+    files = [{"name": "main.py", "content": "import time\ntime.sleep(100)"}, {"name": "large", "content": "x" * (3 * MIB)}]
+    _, code = talk(one, job("", files=files, **LONG), use)
+    assert code == 1009
+
+
+@pytest.mark.skipif(not FULL, reason="takes longer than the patience of the server")
+def test_an_init_that_has_begun_may_be_slow(one):
+    deaf = Deaf(one)
+    text = json.dumps({"type": "init", "job": job("print('slow')" + " " * 200)}).encode()
+    deaf.raw.sendall(b"\x81\xfe" + struct.pack(">H", len(text)) + bytes(4) + text[:10])
+    time.sleep(13)
+    deaf.raw.sendall(text[10:])
+    deaf.raw.settimeout(harness.PATIENCE)
+    heard = b""
+    while b'"result"' not in heard:
+        more = deaf.raw.recv(4096)
+        assert more, heard
+        heard += more
 
 
 def test_captured_output_is_in_the_result_as_of_a_plain_job(one):
