@@ -96,33 +96,35 @@ async::Task<std::expected<Callers::KnownKey, Problem>> Callers::look_up(std::str
 
 async::Task<std::expected<Caller, Problem>> Callers::identify(const http::RequestHead& head) {
   Caller caller;
-  const Settings::Quota* quota = &settings_->rate_anonymous;
-  std::optional<std::uint64_t> per_minute = quota->requests;
+  Settings::Quota quota = settings_->rate_anonymous;
+  std::optional<std::uint64_t> per_minute = quota.requests;
   if (head.header("authorization") != nullptr) {
     auto token = bearer_token(head);
-    // Who guesses keys keeps the database busy, and is counted for it.
-    const std::string guesser = "guesses of " + network_of(head.peer);
-    if (auto spent = is_spent(guesser)) co_return std::unexpected(*std::move(spent));
     if (!token) co_return std::unexpected(unauthorized("Authorization must be: Bearer <key>"));
     auto known = co_await look_up(*std::move(token));
     if (!known) {
-      if (known.error().code == ProblemCode::unauthorized)
-        (void)take_request(guesser, quota->requests.value_or(kGuesses), quota->burst);
+      // Who guesses is told to wait. A key that is right is never refused for that: behind a proxy
+      // all callers have one address.
+      if (known.error().code == ProblemCode::unauthorized) {
+        auto spent = take_request(
+            "guesses of " + network_of(head.peer), quota.requests.value_or(kGuesses), quota.burst);
+        if (spent) co_return std::unexpected(*std::move(spent));
+      }
       co_return std::unexpected(std::move(known).error());
     }
-    quota = &settings_->rate_key;
+    quota = settings_->rate_key;
     caller.key_id = known->key.id;
     caller.owner = known->key.id;
     caller.turn = "key " + known->key.id;
     caller.scopes = known->key.scopes;
     caller.bounds = known->bounds;
-    caller.most_parallel = quota->parallel;
-    caller.cpu_time = quota->cpu_time;
+    caller.most_parallel = quota.parallel;
+    caller.cpu_time = quota.cpu_time;
     if (known->key.concurrency)
       caller.most_parallel = static_cast<std::uint64_t>(*known->key.concurrency);
     per_minute = known->key.rate_per_minute
                      ? std::optional(static_cast<std::uint64_t>(*known->key.rate_per_minute))
-                     : quota->requests;
+                     : quota.requests;
   } else {
     if (settings_->requires_keys()) {
       co_return std::unexpected(
@@ -131,10 +133,10 @@ async::Task<std::expected<Caller, Problem>> Callers::identify(const http::Reques
     caller.turn = "address " + network_of(head.peer);
     // Whoever reaches this server without a key may do all but manage it.
     caller.scopes = store::scope::kRun | store::scope::kRead;
-    caller.most_parallel = quota->parallel;
-    caller.cpu_time = quota->cpu_time;
+    caller.most_parallel = quota.parallel;
+    caller.cpu_time = quota.cpu_time;
   }
-  if (auto refusal = take_request(caller.turn, per_minute, quota->burst))
+  if (auto refusal = take_request(caller.turn, per_minute, quota.burst))
     co_return std::unexpected(*std::move(refusal));
   co_return caller;
 }
@@ -186,7 +188,7 @@ Callers::Jobs::Jobs(const async::Executor& executor)
 
 Callers::Jobs& Callers::jobs_of(const Caller& caller) {
   if (jobs_.size() >= kMostRemembered && !jobs_.contains(caller.turn))
-    std::erase_if(jobs_, [](const auto& entry) { return entry.second.count.is_idle(); });
+    std::erase_if(jobs_, [](const auto& entry) { return entry.second.is_idle(); });
   return jobs_.try_emplace(caller.turn, executor_).first->second;
 }
 
@@ -202,6 +204,22 @@ std::expected<Callers::JobPass, Problem> Callers::enter_job(const Caller& caller
                 .retry_after_s = 1});
   }
   return jobs.take(1);
+}
+
+std::expected<Callers::BodyPass, Problem> Callers::enter_body(const Caller& caller,
+                                                              std::uint64_t bytes,
+                                                              std::uint64_t most) {
+  const auto refused = [](std::string detail) {
+    return std::unexpected(
+        Problem{.code = ProblemCode::unavailable, .detail = std::move(detail), .retry_after_s = 1});
+  };
+  if (bodies_.value() > 0 && bodies_.value() + bytes > most)
+    return refused("too many large bodies are on their way; try again");
+  // A quarter is for others than whoever has filled the rest.
+  Count& own = jobs_of(caller).bodies;
+  if (own.value() > 0 && own.value() + bytes > most - most / 4)
+    return refused("too many large bodies of yours are on their way; try again");
+  return BodyPass(bodies_.take(bytes), own.take(bytes));
 }
 
 async::Task<> Callers::place_freed(const Caller& caller) {

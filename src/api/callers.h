@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "api/count.h"
 #include "api/cpu_quotas.h"
@@ -36,6 +37,8 @@ class Callers {
  public:
   // Counts as one of the caller's jobs while it exists.
   using JobPass = Count::Share;
+  // Counts a body that is being read, among all and among the caller's.
+  using BodyPass = std::pair<Count::Share, Count::Share>;
 
   // Both outlive it.
   Callers(async::Executor executor, Storage& storage, const Settings& settings)
@@ -46,6 +49,11 @@ class Callers {
   async::Task<std::expected<Caller, Problem>> identify(const http::RequestHead& head);
   // too_many_jobs.
   std::expected<JobPass, Problem> enter_job(const Caller& caller);
+  // For a body of at most so many bytes, where all that are on their way may have `most`.
+  // unavailable.
+  std::expected<BodyPass, Problem> enter_body(const Caller& caller,
+                                              std::uint64_t bytes,
+                                              std::uint64_t most);
   // Returns when a job of this caller has ended since it was told too_many_jobs.
   async::Task<> place_freed(const Caller& caller);
   // For a job, or several, whose cells may use so much; see CpuQuotas::admit.
@@ -74,6 +82,9 @@ class Callers {
     explicit Jobs(const async::Executor& executor);
     std::shared_ptr<async::Event> freed;  // set when one has ended since one was refused
     Count count;
+    Count bodies;  // bytes
+
+    [[nodiscard]] bool is_idle() const { return count.is_idle() && bodies.is_idle(); }
   };
   struct KnownKey {
     store::Key key;
@@ -95,6 +106,7 @@ class Callers {
   std::map<std::string, Bucket> buckets_;
   CpuQuotas quotas_;
   std::map<std::string, Jobs> jobs_;
+  Count bodies_;  // bytes, of all callers
 };
 
 }  // namespace retort::api

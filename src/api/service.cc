@@ -257,12 +257,8 @@ Task<std::expected<std::string, Problem>> Service::read_body(Call& call) {
   // Who reads is not in the queue yet: what is on its way counts here.
   const std::uint64_t expected =
       std::min(call.head().content_length.value_or(largest.bytes()), largest.bytes());
-  if (body_bytes_.value() > 0 && body_bytes_.value() + expected > settings_->queue.bytes.bytes()) {
-    co_return std::unexpected(Problem{.code = ProblemCode::unavailable,
-                                      .detail = "too many large bodies are on their way; try again",
-                                      .retry_after_s = 1});
-  }
-  const Count::Share counted = body_bytes_.take(expected);
+  const auto pass = callers_.enter_body(call.caller, expected, settings_->queue.bytes.bytes());
+  if (!pass) co_return std::unexpected(pass.error());
   auto body = co_await call.exchange.read_all(largest);
   if (!body) {
     if (body.error().fault == base::Fault::exhausted) {

@@ -169,7 +169,6 @@ class Service {
   std::unique_ptr<JobIntake> intake_;
   std::unique_ptr<WebhookDelivery> webhooks_;
   std::unique_ptr<JobRunner> runner_;
-  Count body_bytes_;  // of bodies that are being read
   // Bytes of blobs on their way in, and of those that came since the last eviction.
   Count uploading_;
   std::map<std::string, Count> uploading_of_;  // by owner

@@ -1,4 +1,6 @@
-"""Quotas of CPU time: what is admitted at one time is within them whatever it is sent as (P15 of the attacks)."""
+"""Quotas: what is admitted at one time is within them whatever it is sent as (P15 of the attacks), and nobody has all."""
+
+import socket
 
 import pytest
 from jobs import accept, job, make_key, result, serve
@@ -104,3 +106,42 @@ def test_a_job_that_is_refused_later_on_is_charged_nothing(running, key):
         assert code(answer) == (422, "blob_not_found")
     for _ in range(2):
         assert result(running, accept(running, job(limits=LIMITS), key=key), key=key)["result"]["status"] == "ok"
+
+
+# ---- What nobody can take from the others. ----
+
+
+def announce(running, key, size):
+    """A POST of so many bytes of which the first has come; what the server says, or nothing."""
+    raw = socket.create_connection(("127.0.0.1", running.port))
+    head = f"POST /v1/run HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+    raw.sendall(f"{head}Content-Length: {size}\r\n\r\n{{".encode())
+    raw.settimeout(0.5)
+    try:
+        return raw, raw.recv(4096).decode()
+    except TimeoutError:
+        return raw, ""
+
+
+def test_a_quarter_of_the_room_for_bodies_is_never_one_keys():
+    with serve(server_require_keys=True, queue_bytes="4MiB", http_largest_body="1MiB") as one:
+        slow, other = make_key(one, "slow"), make_key(one, "other")
+        begun = []
+        while len(begun) < 8:
+            raw, said = announce(one, slow, 1 << 20)
+            begun.append(raw)
+            if said:
+                break
+        assert len(begun) == 4 and said.startswith("HTTP/1.1 503 ") and "of yours" in said, said
+        assert one.post("/v1/run", job(stdin="x" * (700 << 10)), key=other).status == 200
+        for raw in begun:
+            raw.close()
+        assert until(lambda: one.post("/v1/run", job(stdin="x" * (700 << 10)), key=slow).status == 200)
+
+
+def test_wrong_keys_from_an_address_do_not_keep_out_right_ones():
+    with serve(server_require_keys=True, **{"rate_anonymous.requests": 30, "rate_anonymous.burst": 5}) as one:
+        key = make_key(one, "right")
+        wrong = [one.post("/v1/run", job(), key=f"{key[:-3]}{n:03}").status for n in range(20)]
+        assert wrong[0] == 401 and wrong[-1] == 429
+        assert one.post("/v1/run", job(), key=key).status == 200
