@@ -107,9 +107,10 @@ def test_beyond_capacity_the_admitted_keep_their_time_and_the_rest_are_refused_a
         # A queue of twenty: nobody who was admitted waits for many times that.
         slots = one.get("/health").json["slots"]["all"]
         longest = percentile([r.seconds for _, r in admitted], 0.99)
-        assert longest < alone * (20 / slots + 4) * 3
-        # A refusal costs no job's time.
-        assert percentile([r.seconds for r in refused], 0.5) < alone
+        assert longest < alone * (20 / slots + 4) * 2
+        # A refusal costs no job's time: some milliseconds, of the tens that a job takes.
+        assert percentile([r.seconds for r in refused], 0.5) < alone / 4
+        assert percentile([r.seconds for r in refused], 0.99) < alone
 
 
 @pytest.mark.root
