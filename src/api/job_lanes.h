@@ -32,6 +32,7 @@ struct StoredJob {
   bool is_put_back = false;  // the server cancelled it, to run it another time
   bool is_begun = false;     // it is `running` in the database
   bool is_retried = false;   // it could not be begun, and is tried again
+  bool is_counted = false;   // as an attempt, then
   bool has_cell = false;     // in this attempt a program may have run
   std::int64_t attempt = 0;  // from 1
   std::optional<std::size_t> ahead;

@@ -233,7 +233,8 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
   if (static_cast<std::uint64_t>(loaded.job->attempts) >= settings->async.attempts) {
     Problem problem{.code = ProblemCode::internal_error,
                     .detail = "given up after " + std::to_string(loaded.job->attempts) +
-                              " attempts, which the server or its keeper did not outlive"};
+                              " attempts: the server or its keeper did not outlive them, or "
+                              "this host could not begin them"};
     parts_.log.error("a stored job is given up", {{"job", job->id}});
     std::string outcome = outcome_of(problem, job->id);
     co_await finish(job, std::move(outcome));
@@ -335,6 +336,9 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     co_return Next::over;
   }
   if (std::exchange(job->is_retried, false) && !job->is_unwanted) {
+    // Where it was begun already it is `running`, and would be nobody's.
+    const bool counts = std::exchange(job->is_counted, false);
+    co_await queue_again(job, counts);
     co_return Next::again;
   }
   if (result->outcome == cell::Outcome::cancelled && !job->is_unwanted) {
@@ -370,19 +374,24 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
   }
   if (!begun.attempt) {
     job->is_begun = false;
-    const Fault fault = begun.attempt.error().fault;
-    if (fault == Fault::busy || fault == Fault::not_found) co_return false;  // cancelled meanwhile
-    parts_.log.error("a stored job cannot be begun",
-                     {{"job", job->id}, {"error", begun.attempt.error()}});
+    const base::Error& error = begun.attempt.error();
+    if (error.fault == Fault::not_found) co_return false;  // cancelled meanwhile, and forgotten
+    // Busy is the job, which has its result, or the database: the next attempt sees which.
+    const LogLevel level = error.fault == Fault::busy ? LogLevel::info : LogLevel::error;
+    parts_.log.write(level, "a stored job cannot be begun", {{"job", job->id}, {"error", error}});
     job->is_retried = true;
     co_return false;
   }
   job->attempt = *begun.attempt;
   auto problem = co_await parts_.runs.open_blobs(submission, job->blobs, job->owner);
   if (!problem) co_return true;
-  // The host's trouble is for another attempt.
-  if (problem->code == ProblemCode::internal_error) {
+  // The host's trouble is for another attempt. What may pass by itself, a lack of room or of
+  // descriptors, does not count; a damaged blob stays damaged, and is tried only so often.
+  const bool may_pass =
+      problem->code == ProblemCode::unavailable || problem->code == ProblemCode::storage_full;
+  if (may_pass || problem->code == ProblemCode::internal_error) {
     job->is_retried = true;
+    job->is_counted = !may_pass;
     co_return false;
   }
   job->problem = std::move(problem);

@@ -7,6 +7,8 @@
 #include <climits>
 #include <utility>
 
+#include "api/log.h"
+#include "api/storage_problem.h"
 #include "job/build.h"
 #include "job/output_files.h"
 #include "job/report.h"
@@ -45,7 +47,12 @@ Task<std::optional<Problem>> Runs::open_blobs(job::Submission& submission,
     };
     auto blob = co_await parts_.storage.run(std::move(open));
     if (!blob) {
-      if (blob.error().fault != base::Fault::not_found) co_return internal_problem();
+      if (blob.error().fault != base::Fault::not_found) {
+        parts_.log.error("a blob cannot be opened",
+                         {{"blob", use.sha256}, {"error", blob.error()}});
+        if (blob.error().fault == base::Fault::exhausted) co_return storage_problem(blob.error());
+        co_return internal_problem();
+      }
       Problem problem{.code = ProblemCode::blob_not_found,
                       .detail = "you have uploaded no blob " + use.sha256 + ", which " +
                                 use.pointer + " names"};

@@ -27,6 +27,8 @@
 
 namespace retort::api {
 
+class Log;
+
 // One thread.
 class Runs {
  public:
@@ -38,6 +40,7 @@ class Runs {
     Storage& storage;
     Metrics& metrics;
     Callers& callers;
+    Log& log;
   };
 
   Runs(const Parts& parts,
@@ -55,7 +58,8 @@ class Runs {
                                                         const Caller& caller,
                                                         JobForm form,
                                                         const Path& path = {}) const;
-  // Puts the owner's blobs in their places. blob_not_found.
+  // Puts the owner's blobs in their places. blob_not_found; unavailable and storage_full: the host
+  // is out of something; internal_error: a blob is damaged.
   async::Task<std::optional<Problem>> open_blobs(job::Submission& submission,
                                                  std::vector<BlobUse> blobs,
                                                  std::string owner);

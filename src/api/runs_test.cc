@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "api/log.h"
 #include "api/request_test_support.h"
 #include "kernel/event_loop.h"
 
@@ -34,7 +35,8 @@ class RunsTest : public testing::Test {
                               .engine = engine_,
                               .storage = *storage_,
                               .metrics = metrics_,
-                              .callers = *callers_},
+                              .callers = *callers_,
+                              .log = log_},
                   settings_,
                   std::map<std::string, Measured>());
   }
@@ -77,6 +79,7 @@ class RunsTest : public testing::Test {
   async::asio::io_context context_{1};
   std::unique_ptr<kernel::EventLoop> loop_ = *kernel::EventLoop::create();
   Metrics metrics_{MetricLabels{}};
+  Log log_{LogOptions{}};
   Engine engine_{{.executor = context_.get_executor(), .loop = *loop_, .metrics = metrics_},
                  kitchen_.settings};
   std::unique_ptr<Storage> storage_;

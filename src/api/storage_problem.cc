@@ -7,6 +7,11 @@ namespace retort::api {
 
 Problem storage_problem(const base::Error& exhausted) {
   if (exhausted.os_errno == ENOMEM) return memory_problem();
+  if (exhausted.os_errno == EMFILE || exhausted.os_errno == ENFILE) {
+    return {.code = ProblemCode::unavailable,
+            .detail = "this server has as many files open as it may; try again",
+            .retry_after_s = 1};
+  }
   return {.code = ProblemCode::storage_full,
           .detail = "there is no room on this server's disk; try again later",
           .retry_after_s = 10};

@@ -6,7 +6,7 @@
 
 namespace retort::api {
 
-// `exhausted`: on the disk, or in memory (ENOMEM).
+// `exhausted`: on the disk, in memory (ENOMEM), or of descriptors (EMFILE, ENFILE).
 Problem storage_problem(const base::Error& exhausted);
 
 }  // namespace retort::api

@@ -191,12 +191,14 @@ Result<Blob> Blobs::open(std::string_view owner, std::string_view sha256, std::i
                  0};
   }
   if (now_us - last_used_us >= kNoteAfterUs) {
-    RETORT_CHECK(
-        database_.run("UPDATE blob_owner SET last_used_us = ?1 "
-                      "WHERE sha256 = ?2 AND owner = ?3",
-                      now_us,
-                      sha256,
-                      owner));
+    const auto noted = database_.run(
+        "UPDATE blob_owner SET last_used_us = ?1 "
+        "WHERE sha256 = ?2 AND owner = ?3",
+        now_us,
+        sha256,
+        owner);
+    // A full disk keeps nobody from reading; the use is noted another time.
+    if (!noted && noted.error().fault != Fault::exhausted) return noted.error();
   }
   return Blob{.file = std::move(file),
               .size = static_cast<std::uint64_t>(size),

@@ -321,5 +321,19 @@ TEST(BlobsOnAFullDisk, LeaveNothingWhenTheDatabaseHasNoRoom) {
   EXPECT_TRUE(send(*blobs, "alice", "content"));
 }
 
+// That it was used is noted in the database, now and then.
+TEST(BlobsOnAFullDisk, CanBeReadStill) {
+  const TestFolder folder;
+  if (!mount_small(folder / "small", "512k")) GTEST_SKIP() << "only root can mount a small disk";
+  const auto database = *Database::open(folder / "small/state.db", Database::Check::none);
+  const auto blobs = *Blobs::open(*database, folder.descriptor());
+  ASSERT_TRUE(send(*blobs, "alice", "content"));
+  write_content(folder / "small/filler", std::string(std::size_t{1} << 20U, 'x'));
+  constexpr std::int64_t kMuchLater = 3'600'000'000;
+  const auto blob = blobs->open("alice", text::sha256_hex("content"), kMuchLater);
+  ASSERT_TRUE(blob) << blob.error().what;
+  EXPECT_EQ(read_all(blob->file), "content");
+}
+
 }  // namespace
 }  // namespace retort::store

@@ -1,7 +1,9 @@
 """Stored jobs: accepted means written, and each has exactly one result (P10, P16, P17, S01, S13 of the attacks)."""
 
+import hashlib
 import http.client
 import json
+import os
 import random
 import signal
 import socket
@@ -378,6 +380,25 @@ def test_s01_a_job_that_takes_the_server_with_it_is_given_up():
         assert "given up after 2 attempts" in done["problem"]["detail"]
         # Its neighbour waited each time, and is not to blame.
         assert result(running, behind)["result"]["status"] == "ok"
+
+
+def test_a_job_whose_blob_is_damaged_before_its_turn_ends_all_the_same():
+    with serve(queue_slots=1, async_attempts=2) as running:
+        data = b"as it was sent"
+        digest = hashlib.sha256(data).hexdigest()
+        sent = running.put(f"/v1/blobs/{digest}", data, headers={"Content-Type": "application/octet-stream"})
+        assert sent.status == 201, sent.text
+        first = accept(running, sleeper())
+        name = accept(running, job(stdin={"blob": digest}))
+        os.truncate(running.state / "blobs" / digest[:2] / digest[2:], 3)
+        assert running.delete(f"/v1/jobs/{first}").status == 204
+        done = result(running, name)
+        assert done["problem"]["code"] == "internal_error"
+        assert "given up after 2 attempts" in done["problem"]["detail"]
+        assert done["attempts"] == 2
+        assert "is not what was stored" in running.log.read_text()
+        # Its seat is free.
+        assert running.run("python", "print(1)")["status"] == "ok"
 
 
 def test_s13_a_drain_finishes_what_it_can_and_puts_the_rest_back():
