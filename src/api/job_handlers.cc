@@ -260,14 +260,23 @@ Task<> Service::delete_job(Call& call) {
     struct Deleted {
       Result<store::Job> job;
       Result<bool> is_done = false;
+      std::uint64_t bytes = 0;  // that went with it, or that its result has
     };
     auto work = [owner, id, now = utc_now_us()](Storage::Stores& stores) {
       Deleted deleted{.job = stores.jobs.look_up(owner, id)};
       if (!deleted.job) return deleted;
       if (deleted.job->state == JobState::done) {
-        deleted.is_done = stores.jobs.remove(id);
+        const auto removed = stores.jobs.remove(id);
+        if (!removed) {
+          deleted.is_done = removed.error();
+          return deleted;
+        }
+        deleted.is_done = removed->has_value();
+        deleted.bytes = static_cast<std::uint64_t>(removed->value_or(0));
       } else if (deleted.job->state == JobState::queued) {
-        deleted.is_done = stores.jobs.finish(id, JobRunner::cancelled_outcome(id, ""), now);
+        const std::string outcome = JobRunner::cancelled_outcome(id, "");
+        deleted.is_done = stores.jobs.finish(id, outcome, now);
+        deleted.bytes = outcome.size();
       }
       return deleted;
     };
@@ -280,9 +289,9 @@ Task<> Service::delete_job(Call& call) {
     if (!*deleted.is_done) continue;
     call.job = id;
     if (deleted.job->state == JobState::done) {
-      intake_->removed(owner);
+      intake_->removed(owner, deleted.bytes);
     } else {
-      runner_->was_finished(id);
+      runner_->was_finished(id, owner, deleted.bytes);
     }
     http::Response response;
     response.status = 204;

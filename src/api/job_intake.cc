@@ -1,6 +1,7 @@
 // Job intake: one task writes as long as there is something to write.
 #include "api/job_intake.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,17 @@ namespace {
 
 // Of one commit.
 constexpr std::size_t kMostAtOnce = 256;
+
+// Of one owner, where there are several.
+std::uint64_t share_of(std::uint64_t most) {
+  return most - most / 2;
+}
+
+// What was counted before a refresh may be taken away after it: never below nothing.
+void take_away(store::OwnerUsage& usage, std::uint64_t bytes) {
+  usage.jobs -= std::min<std::uint64_t>(usage.jobs, 1);
+  usage.bytes -= std::min(usage.bytes, bytes);
+}
 
 }  // namespace
 
@@ -38,38 +50,47 @@ std::optional<Problem> JobIntake::check_room(const std::string& owner,
                                              const Settings::Async& bounds,
                                              bool is_shared) const {
   const std::uint64_t most_stored = bounds.most_stored;
-  if (bytes_ >= bounds.bytes.bytes()) {
+  if (all_.bytes >= bounds.bytes.bytes()) {
     return Problem{.code = ProblemCode::storage_full,
                    .detail = "this server keeps " + base::to_text(bounds.bytes) +
                              " of jobs and results, and has as much; they are forgotten in time"};
   }
-  if (stored_ >= most_stored) {
+  if (all_.jobs >= most_stored) {
     return Problem{.code = ProblemCode::storage_full,
                    .detail = "this server keeps " + std::to_string(most_stored) +
                              " jobs and results, and has as many; they are forgotten in time"};
   }
-  const auto found = stored_of_.find(owner);
-  const std::uint64_t own = found == stored_of_.end() ? 0 : found->second;
-  if (!is_shared || own < (most_stored + 1) / 2) return std::nullopt;
+  const auto found = of_.find(owner);
+  if (!is_shared || found == of_.end()) return std::nullopt;
+  const store::OwnerUsage& own = found->second;
+  std::string what;
+  if (own.jobs >= share_of(most_stored)) {
+    what = std::to_string(own.jobs) + " jobs and results";
+  } else if (own.bytes >= share_of(bounds.bytes.bytes())) {
+    what = std::to_string(own.bytes) + " bytes of jobs and results";
+  } else {
+    return std::nullopt;
+  }
   return Problem{
       .code = ProblemCode::too_many_jobs,
       .detail = std::string(owner.empty() ? "callers without a key have " : "this key has ") +
-                std::to_string(own) + " jobs and results stored, and may have no more; delete some",
+                what + " stored, and may have no more; delete some",
       .retry_after_s = 60};
 }
 
 async::Task<Result<Inserted>> JobIntake::insert(store::NewJob job) {
   const std::string owner = job.owner;
-  bytes_ += job.request.size();
+  const std::uint64_t bytes = job.request.size();
   auto waiting = std::make_shared<Waiting>(executor_, std::move(job));
   // Counted from here on, so that those who come together do not all find the last place.
-  ++stored_;
-  ++stored_of_[owner];
+  ++all_.jobs;
+  ++of_[owner].jobs;
+  grew(owner, bytes);
   waiting_.push_back(waiting);
   if (writers_.value() == 0) async::spawn(executor_, write(writers_.take(1)));
   co_await waiting->done.wait();
   const bool is_new = *waiting->answer && !(*waiting->answer)->existed;
-  if (!is_new) removed(owner);
+  if (!is_new) removed(owner, bytes);
   co_return *std::move(waiting->answer);
 }
 
@@ -99,25 +120,30 @@ async::Task<> JobIntake::write(Count::Share writer) {
   }
 }
 
-void JobIntake::removed(const std::string& owner) {
-  if (stored_ > 0) --stored_;
-  const auto found = stored_of_.find(owner);
-  if (found == stored_of_.end()) return;
-  if (--found->second == 0) stored_of_.erase(found);
+void JobIntake::grew(const std::string& owner, std::uint64_t bytes) {
+  all_.bytes += bytes;
+  of_[owner].bytes += bytes;
+}
+
+void JobIntake::removed(const std::string& owner, std::uint64_t bytes) {
+  take_away(all_, bytes);
+  const auto found = of_.find(owner);
+  if (found == of_.end()) return;
+  take_away(found->second, bytes);
+  if (found->second.jobs == 0) of_.erase(found);
 }
 
 async::Task<base::Status> JobIntake::refresh() {
-  auto work = [](Storage::Stores& stores) { return stores.jobs.count_by_owner(); };
-  auto counts = co_await storage_.run(std::move(work));
-  if (!counts) co_return std::move(counts).error();
-  auto weigh = [](Storage::Stores& stores) { return stores.jobs.usage(); };
-  const auto usage = co_await storage_.run(std::move(weigh));
-  if (!usage) co_return usage.error();
-  bytes_ = static_cast<std::uint64_t>(usage->bytes);
-  stored_of_ = *std::move(counts);
+  auto work = [](Storage::Stores& stores) { return stores.jobs.usage_by_owner(); };
+  auto usage = co_await storage_.run(std::move(work));
+  if (!usage) co_return std::move(usage).error();
+  of_ = *std::move(usage);
   // Those that were on their way meanwhile are not in it, and not missed for long.
-  stored_ = 0;
-  for (const auto& entry : stored_of_) stored_ += entry.second;
+  all_ = {};
+  for (const auto& entry : of_) {
+    all_.jobs += entry.second.jobs;
+    all_.bytes += entry.second.bytes;
+  }
   co_return base::Status();
 }
 

@@ -19,8 +19,8 @@
 
 namespace retort::api {
 
-// One thread. How many jobs are stored is counted here, since to count them in the database is
-// slow; `refresh` puts right what was purged.
+// One thread. What is stored is counted here, since to count it in the database is slow; `refresh`
+// puts right what was purged.
 class JobIntake {
  public:
   // `storage` outlives it.
@@ -28,17 +28,20 @@ class JobIntake {
       : executor_(std::move(executor)), storage_(storage) {}
 
   // storage_full, too_many_jobs: no room for one more of this owner. Where there are several
-  // (`is_shared`: keys, and those without one), each may have half of `most_stored`, so that it
-  // shuts nobody out.
+  // (`is_shared`: keys, and those without one), each may have half of `most_stored` and of `bytes`,
+  // so that it shuts nobody out.
   [[nodiscard]] std::optional<Problem> check_room(const std::string& owner,
                                                   const Settings::Async& bounds,
                                                   bool is_shared) const;
   // Durable when it returns. Errors: those of store::Jobs::insert.
   async::Task<base::Result<store::Inserted>> insert(store::NewJob job);
-  // One job was removed.
-  void removed(const std::string& owner);
+  // A job got its result, of so many bytes.
+  void grew(const std::string& owner, std::uint64_t bytes);
+  // One job was removed; `bytes`: of its request and result.
+  void removed(const std::string& owner, std::uint64_t bytes);
   async::Task<base::Status> refresh();
-  [[nodiscard]] std::uint64_t stored() const { return stored_; }
+  [[nodiscard]] std::uint64_t stored() const { return all_.jobs; }
+  [[nodiscard]] std::uint64_t bytes() const { return all_.bytes; }
 
  private:
   struct Waiting {
@@ -56,9 +59,8 @@ class JobIntake {
   Storage& storage_;
   std::deque<std::shared_ptr<Waiting>> waiting_;
   Count writers_;  // one or none
-  std::uint64_t stored_ = 0;
-  std::map<std::string, std::uint64_t> stored_of_;  // by owner
-  std::uint64_t bytes_ = 0;                         // of requests and results
+  store::OwnerUsage all_;
+  std::map<std::string, store::OwnerUsage> of_;  // by owner
 };
 
 }  // namespace retort::api

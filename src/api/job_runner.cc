@@ -57,7 +57,8 @@ JobRunner::JobRunner(const Parts& parts, std::shared_ptr<const Settings> setting
     : parts_(parts),
       settings_(std::move(settings)),
       lanes_(parts_.executor),
-      gate_(parts_.executor) {}
+      gate_(parts_.executor),
+      is_full_(parts_.executor) {}
 
 std::string JobRunner::outcome_of(std::string_view result) {
   return std::string("{\"result\":").append(result).append("}");
@@ -401,6 +402,7 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
 // Until it is written: what was run is not run again because the disk was full for a while.
 Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
   auto text = std::make_shared<const std::string>(std::move(outcome));
+  bool is_new = false;
   while (true) {
     auto work = [id = job->id, text, now = utc_now_us()](Storage::Stores& stores) {
       return stores.jobs.finish(id, *text, now);
@@ -410,16 +412,21 @@ Task<> JobRunner::finish(std::shared_ptr<StoredJob> job, std::string outcome) {
       text = std::make_shared<const std::string>(outcome_of(internal_problem(), job->id));
       continue;
     }
+    is_new = finished && *finished;
     if (finished || finished.error().fault == Fault::not_found) break;
     parts_.log.error("a result cannot be stored", {{"job", job->id}, {"error", finished.error()}});
     // The next server runs it again.
     if (is_shut_) co_return;
     co_await async::sleep_for(kPause);
   }
-  was_finished(job->id);
+  was_finished(job->id, job->owner, is_new ? text->size() : 0);
 }
 
-void JobRunner::was_finished(const std::string& id) {
+void JobRunner::was_finished(const std::string& id,
+                             const std::string& owner,
+                             std::uint64_t stored) {
+  if (stored > 0) parts_.intake.grew(owner, stored);
+  if (parts_.intake.bytes() > settings_->async.bytes.bytes()) is_full_.set();
   (void)charges_.take(id);
   if (const auto feed = parts_.feeds.find(id)) feed->end();
   parts_.webhooks.wake();
@@ -444,9 +451,13 @@ Task<> JobRunner::queue_again(std::shared_ptr<StoredJob> job, bool counts) {
 
 Task<> JobRunner::purge() {
   while (!is_shut_) {
+    is_full_.reset();
     (void)co_await async::caught(purge_once());
     const Duration keep = settings_->async.keep_results;
-    co_await async::sleep_for(std::clamp(keep / 10, kShortestPurge, kLongestPurge));
+    const Duration pause = std::clamp(keep / 10, kShortestPurge, kLongestPurge);
+    co_await async::sleep_for(kShortestPurge);
+    auto full = is_full_.wait();
+    (void)co_await async::within(pause - kShortestPurge, std::move(full));
   }
 }
 

@@ -17,6 +17,7 @@
 #include "api/settings.h"
 #include "api/storage.h"
 #include "api/stored_charges.h"
+#include "async/event.h"
 #include "async/gate.h"
 #include "async/task.h"
 #include "job/submission.h"
@@ -70,8 +71,8 @@ class JobRunner {
     return lanes_.find(id);
   }
 
-  // A job that was not in memory got its result.
-  void was_finished(const std::string& id);
+  // A job got its result; `stored`: its bytes, where it is newly stored.
+  void was_finished(const std::string& id, const std::string& owner, std::uint64_t stored);
 
   // Begins no more jobs.
   void shut();
@@ -113,6 +114,7 @@ class JobRunner {
   JobLanes lanes_;
   StoredCharges charges_;
   async::Gate gate_;
+  async::Event is_full_;  // more is stored than may be: results are to go
   bool is_shut_ = false;
 };
 

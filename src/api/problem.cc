@@ -120,7 +120,7 @@ constexpr std::array kInfos = {
                 .status = 429,
                 .title = "Too many jobs at one time",
                 .meaning = "this key or address has as many jobs waiting and running as it may, "
-                           "or half of what `async.most_stored` allows stored"},
+                           "or half of what `async.most_stored` and `async.bytes` allow stored"},
     ProblemInfo{.code = queue_full,
                 .name = "queue_full",
                 .status = 429,

@@ -54,6 +54,11 @@ std::int64_t size_of(std::string_view text) {
   return static_cast<std::int64_t>(text.size());
 }
 
+// Of one owner.
+std::int64_t share_of(std::int64_t most) {
+  return most - most / 2;
+}
+
 }  // namespace
 
 std::string_view to_text(JobState state) {
@@ -325,13 +330,16 @@ Result<JobUsage> Jobs::usage() {
   }
 }
 
-Result<std::map<std::string, std::uint64_t>> Jobs::count_by_owner() {
-  RETORT_TRY(Statement row, database_.prepare("SELECT owner, count(*) FROM job GROUP BY owner"));
-  std::map<std::string, std::uint64_t> counts;
+Result<std::map<std::string, OwnerUsage>> Jobs::usage_by_owner() {
+  RETORT_TRY(Statement row,
+             database_.prepare("SELECT owner, count(*), sum(bytes) FROM job "
+                               "INDEXED BY job_by_share GROUP BY owner"));
+  std::map<std::string, OwnerUsage> usage;
   for (;;) {
     RETORT_TRY(const bool more, row.step());
-    if (!more) return counts;
-    counts[row.text(0)] = static_cast<std::uint64_t>(row.integer(1));
+    if (!more) return usage;
+    usage[row.text(0)] = {.jobs = static_cast<std::uint64_t>(row.integer(1)),
+                          .bytes = static_cast<std::uint64_t>(row.integer(2))};
   }
 }
 
@@ -342,26 +350,44 @@ Result<std::int64_t> Jobs::purge(std::int64_t older_than_us) {
 
 Result<std::int64_t> Jobs::purge_to(std::int64_t most_jobs, std::int64_t most_bytes) {
   RETORT_TRY(Transaction transaction, Transaction::begin(database_));
-  // From the newest on, until one of the bounds is passed: what comes after is too old.
+  RETORT_TRY(Statement done,
+             database_.prepare("SELECT count(*), coalesce(sum(bytes), 0) FROM job "
+                               "INDEXED BY job_by_end WHERE finished_us IS NOT NULL"));
+  RETORT_CHECK(done.step());
+  if (done.integer(0) <= most_jobs && done.integer(1) <= most_bytes) return 0;
+  // First what is within its owner's share, from the newest on, then the rest, until one of the
+  // bounds is passed: what comes after goes.
   RETORT_TRY(
       const std::int64_t removed,
       database_.run("DELETE FROM job WHERE webhook_due_us IS NULL AND sequence IN ("
                     " SELECT sequence FROM ("
-                    "  SELECT sequence, row_number() OVER newest AS place,"
-                    "   sum(bytes) OVER newest AS total FROM job WHERE finished_us IS NOT NULL"
-                    "   WINDOW newest AS (ORDER BY finished_us DESC, sequence DESC"
-                    "    ROWS UNBOUNDED PRECEDING))"
+                    "  SELECT sequence, row_number() OVER kept AS place,"
+                    "   sum(bytes) OVER kept AS total FROM ("
+                    "   SELECT sequence, finished_us, bytes,"
+                    "    (row_number() OVER own) > ?3 OR (sum(bytes) OVER own) > ?4 AS is_beyond"
+                    "    FROM job INDEXED BY job_by_share WHERE finished_us IS NOT NULL"
+                    "    WINDOW own AS (PARTITION BY owner"
+                    "     ORDER BY finished_us DESC, sequence DESC ROWS UNBOUNDED PRECEDING))"
+                    "  WINDOW kept AS (ORDER BY is_beyond, finished_us DESC, sequence DESC"
+                    "   ROWS UNBOUNDED PRECEDING))"
                     " WHERE place > ?1 OR total > ?2)",
                     most_jobs,
-                    most_bytes));
+                    most_bytes,
+                    share_of(most_jobs),
+                    share_of(most_bytes)));
   RETORT_CHECK(transaction.commit());
   return removed;
 }
 
-Result<bool> Jobs::remove(std::string_view id) {
-  RETORT_TRY(const std::int64_t removed,
-             database_.run("DELETE FROM job WHERE id = ?1 AND state = ?2", id, kDone));
-  return removed == 1;
+Result<std::optional<std::int64_t>> Jobs::remove(std::string_view id) {
+  RETORT_TRY(
+      Statement removed,
+      database_.prepare("DELETE FROM job WHERE id = ?1 AND state = ?2 RETURNING bytes", id, kDone));
+  RETORT_TRY(const bool was_done, removed.step());
+  if (!was_done) return std::optional<std::int64_t>();
+  const std::int64_t bytes = removed.integer(0);
+  RETORT_CHECK(removed.step());  // to its end, which is the commit
+  return std::optional(bytes);
 }
 
 }  // namespace retort::store

@@ -66,6 +66,12 @@ struct QueuedJob {
   std::int64_t bytes = 0;  // of its request
 };
 
+// In whatever state they are.
+struct OwnerUsage {
+  std::uint64_t jobs = 0;
+  std::uint64_t bytes = 0;  // of their requests and results
+};
+
 struct JobUsage {
   std::int64_t queued = 0;
   std::int64_t running = 0;
@@ -128,16 +134,17 @@ class Jobs {
                                              std::int64_t limit);
 
   base::Result<JobUsage> usage();
-  // How many jobs each owner has, in whatever state.
-  base::Result<std::map<std::string, std::uint64_t>> count_by_owner();
+  base::Result<std::map<std::string, OwnerUsage>> usage_by_owner();
 
   // Forget done jobs, with their results and idempotency keys; how many. Those whose webhook is
   // still pending stay, as do all that are not done.
   base::Result<std::int64_t> purge(std::int64_t older_than_us);
-  // The oldest, until what is done is at most so many jobs and bytes.
+  // Until what is done is at most so many jobs and bytes: the oldest of what owners have beyond
+  // their share, which is half of that, so that nobody's results go for another's many; then the
+  // oldest of all.
   base::Result<std::int64_t> purge_to(std::int64_t most_jobs, std::int64_t most_bytes);
-  // One; false when it is not there or not done.
-  base::Result<bool> remove(std::string_view id);
+  // One; the bytes of its request and result. Nothing when it is not there or not done.
+  base::Result<std::optional<std::int64_t>> remove(std::string_view id);
 
  private:
   base::Result<Inserted> insert_one(const NewJob& job, std::int64_t now_us);

@@ -141,7 +141,7 @@ TEST_F(JobsTest, WhatIsQueuedIsReadInPiecesOfOneOwner) {
   EXPECT_EQ(*jobs_.ahead_of("alice", "d"), 2);
   EXPECT_EQ(*jobs_.ahead_of("bob", "aa"), 0);
   EXPECT_EQ(*jobs_.recover(), Ids({"alice", "bob"}));
-  EXPECT_EQ(jobs_.count_by_owner()->at("bob"), 4U);
+  EXPECT_EQ(jobs_.usage_by_owner()->at("bob").jobs, 4U);
 }
 
 TEST_F(JobsTest, AnotherOwnersJobIsAsUnknownAsNone) {
@@ -168,7 +168,7 @@ TEST_F(JobsTest, AnUnknownJobIsNotFound) {
   EXPECT_EQ(jobs_.get("no\n").error().what.find('\n'), std::string::npos);
   EXPECT_EQ(jobs_.begin("none", 1).error().fault, base::Fault::not_found);
   EXPECT_EQ(jobs_.finish("none", "{}", 1).error().fault, base::Fault::not_found);
-  EXPECT_FALSE(*jobs_.remove("none"));
+  EXPECT_EQ(*jobs_.remove("none"), std::nullopt);
 }
 
 TEST_F(JobsTest, AnIdempotencyKeyStandsForOneRequestOfOneOwner) {
@@ -298,6 +298,65 @@ TEST_F(JobsTest, PurgeToKeepsTheNewestResultsWithinBothBounds) {
   EXPECT_EQ(ids_of(*jobs_.list("alice", "", 9)), Ids({"5", "4"}));
 }
 
+// 100 bytes each, request and result.
+void add_done(Jobs& jobs, const std::string& owner, int count, std::int64_t first_us) {
+  for (int i = 0; i < count; ++i) {
+    const std::string id = owner + std::to_string(i);
+    NewJob job = job_of(id, owner);
+    job.request = "request...";
+    ASSERT_TRUE(jobs.insert(job, 1));
+    ASSERT_TRUE(jobs.finish(id, std::string(90, 'x'), first_us + i));
+  }
+}
+
+TEST_F(JobsTest, PurgeToTakesFirstFromWhoHasMoreThanHisShare) {
+  add_done(jobs_, "bob", 2, 100);
+  add_done(jobs_, "alice", 6, 200);
+  EXPECT_EQ(*jobs_.purge_to(100, 800), 0) << "a share is no bound while there is room";
+  EXPECT_EQ(*jobs_.purge_to(100, 600), 2);
+  EXPECT_EQ(ids_of(*jobs_.list("bob", "", 9)), Ids({"bob1", "bob0"})) << "though they are older";
+  EXPECT_EQ(ids_of(*jobs_.list("alice", "", 9)), Ids({"alice5", "alice4", "alice3", "alice2"}));
+  EXPECT_EQ(*jobs_.purge_to(5, 10'000), 1) << "the same for how many there are";
+  EXPECT_EQ(ids_of(*jobs_.list("alice", "", 9)), Ids({"alice5", "alice4", "alice3"}));
+  EXPECT_EQ(ids_of(*jobs_.list("bob", "", 9)), Ids({"bob1", "bob0"}));
+}
+
+TEST_F(JobsTest, PurgeToTakesTheOldestOfAllWhereNobodyHasMoreThanHisShare) {
+  add_done(jobs_, "alice", 2, 100);
+  add_done(jobs_, "bob", 2, 200);
+  add_done(jobs_, "carol", 2, 300);
+  EXPECT_EQ(*jobs_.purge_to(100, 500), 1);
+  EXPECT_EQ(ids_of(*jobs_.list(std::nullopt, "", 9)),
+            Ids({"carol1", "carol0", "bob1", "bob0", "alice1"}));
+}
+
+TEST_F(JobsTest, PurgeToTakesFromTwoWhoHaveMoreThanTheirShareWhatIsOldest) {
+  add_done(jobs_, "alice", 4, 100);
+  add_done(jobs_, "bob", 4, 102);
+  // Of 600, 300 are a share: alice0 and bob0 are beyond.
+  EXPECT_EQ(*jobs_.purge_to(100, 600), 2);
+  EXPECT_EQ(jobs_.usage_by_owner()->at("alice").jobs, 3U);
+  EXPECT_EQ(jobs_.usage_by_owner()->at("bob").jobs, 3U);
+  EXPECT_FALSE(jobs_.get("alice0"));
+  EXPECT_FALSE(jobs_.get("bob0"));
+}
+
+TEST_F(JobsTest, WhatEachOwnerHasIsCountedWithItsResults) {
+  EXPECT_TRUE(jobs_.usage_by_owner()->empty());
+  add_done(jobs_, "alice", 3, 100);
+  NewJob queued = job_of("queued", "bob");
+  queued.request = "seven..";
+  ASSERT_TRUE(jobs_.insert(queued, 1));
+  auto usage = *jobs_.usage_by_owner();
+  EXPECT_EQ(usage.size(), 2U);
+  EXPECT_EQ(usage["alice"].jobs, 3U);
+  EXPECT_EQ(usage["alice"].bytes, 300U);
+  EXPECT_EQ(usage["bob"].jobs, 1U);
+  EXPECT_EQ(usage["bob"].bytes, 7U);
+  EXPECT_EQ(*jobs_.remove("alice0"), 100);
+  EXPECT_EQ(jobs_.usage_by_owner()->at("alice").bytes, 200U);
+}
+
 TEST_F(JobsTest, AJobWhoseWebhookIsPendingIsNotPurged) {
   NewJob job = job_of("one");
   job.webhook_url = "https://example.org/";
@@ -311,9 +370,9 @@ TEST_F(JobsTest, AJobWhoseWebhookIsPendingIsNotPurged) {
 
 TEST_F(JobsTest, RemoveTakesADoneJobAlone) {
   ASSERT_TRUE(jobs_.insert(job_of("one"), 1));
-  EXPECT_FALSE(*jobs_.remove("one"));
+  EXPECT_EQ(*jobs_.remove("one"), std::nullopt);
   ASSERT_TRUE(jobs_.finish("one", "{}", 2));
-  EXPECT_TRUE(*jobs_.remove("one"));
+  EXPECT_EQ(*jobs_.remove("one"), static_cast<std::int64_t>(job_of("one").request.size() + 2));
   EXPECT_EQ(jobs_.get("one").error().fault, base::Fault::not_found);
 }
 

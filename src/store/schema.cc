@@ -69,7 +69,12 @@ CREATE TABLE blob_owner (
 CREATE INDEX blob_by_owner ON blob_owner (owner, size);
 )";
 
-constexpr const char* kSchema[] = {kFirst};
+// What each owner has stored, and which of it is the oldest.
+constexpr const char* kSecond = R"(
+CREATE INDEX job_by_share ON job (owner, finished_us, bytes);
+)";
+
+constexpr const char* kSchema[] = {kFirst, kSecond};
 
 }  // namespace
 
