@@ -164,7 +164,7 @@ std::vector<SettingKey> named_keys() {
       key("webhooks", "timeout", at<&S::webhooks, &S::Webhooks::timeout>, yes,
           "of one time", {.smallest = "100ms", .largest = "5min"}),
       key("webhooks", "secret_file", at<&S::webhooks, &S::Webhooks::secret_file>, yes,
-          "file with the secret that results are signed with; empty: not signed"),
+          "file with the secret that results are signed with; enabled needs it; read again at a reload"),
 
       key("rate.key", "requests", at<&S::rate_key, &S::Quota::requests>, yes,
           "requests a minute", kRate, "none"),

@@ -121,6 +121,12 @@ class Checker {
       }
     }
     for (const std::string& pattern : settings_.jobs.env) check_pattern(pattern);
+    // Who is called must be able to tell our calls from anybody else's.
+    if (settings_.webhooks.enabled && settings_.webhooks.secret_file.empty()) {
+      note(named("webhooks.enabled", "true") +
+           " needs webhooks.secret_file, the file of a secret to sign results with: "
+           "openssl rand -hex 32");
+    }
   }
 
   void check_pattern(const std::string& pattern) {

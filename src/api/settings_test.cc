@@ -234,6 +234,14 @@ TEST(Settings, TextsAreCheckedForWhatTheyMean) {
   EXPECT_TRUE(faults("[server]\nuser = \"a\\u0007\"\n").contains("control character"));
 }
 
+TEST(Settings, WebhooksAreNotCalledWithoutASecret) {
+  EXPECT_EQ(faults("[webhooks]\nenabled = true\n"),
+            "webhooks.enabled (true, r.toml:2) needs webhooks.secret_file, the file of a secret to "
+            "sign results with: openssl rand -hex 32");
+  EXPECT_EQ(faults("[webhooks]\nenabled = true\nsecret_file = '/etc/retort/webhooks'\n"), "");
+  EXPECT_EQ(faults("[webhooks]\nenabled = false\n"), "");
+}
+
 TEST(Settings, VariablesOfARequestAreThoseOfTheList) {
   const Settings open = good("");
   EXPECT_TRUE(open.allows_variable("HOME_2"));

@@ -104,11 +104,7 @@ WebhookDelivery::~WebhookDelivery() = default;
 
 Status WebhookDelivery::start(const Settings::Webhooks& settings) {
   settings_ = settings;
-  if (!settings.secret_file.empty()) {
-    auto secret = read_webhook_secret(settings.secret_file);
-    if (!secret) return secret.error().within("webhooks.secret_file");
-    secret_ = *std::move(secret);
-  }
+  RETORT_CHECK(read_secret());
   RETORT_TRY(sender_, WebhookSender::create());
   async::spawn(parts_.executor, deliver());
   return {};
@@ -116,7 +112,19 @@ Status WebhookDelivery::start(const Settings::Webhooks& settings) {
 
 void WebhookDelivery::use(const Settings::Webhooks& settings) {
   settings_ = settings;
+  if (const Status read = read_secret(); !read) {
+    parts_.log.error(secret_.empty() ? "webhooks are not called" : "the webhooks' secret stays",
+                     {{"error", read.error()}});
+  }
   changed_.set();
+}
+
+Status WebhookDelivery::read_secret() {
+  if (settings_.secret_file.empty()) return {};
+  auto secret = read_webhook_secret(settings_.secret_file);
+  if (!secret) return secret.error().within("webhooks.secret_file");
+  secret_ = *std::move(secret);
+  return {};
 }
 
 void WebhookDelivery::wake() {
@@ -134,7 +142,7 @@ Task<> WebhookDelivery::deliver() {
 
 // How long there is nothing more to do.
 Task<Duration> WebhookDelivery::begin_due() {
-  if (!settings_.enabled) co_return kLongLook;
+  if (!is_calling()) co_return kLongLook;
   struct Due {
     Result<std::vector<store::DueWebhook>> webhooks;
     Result<std::optional<std::int64_t>> next;
@@ -196,10 +204,8 @@ Task<> WebhookDelivery::send(store::DueWebhook webhook) {
                   "Expect:",
                   "Retort-Event: job.done",
                   "Retort-Delivery: " + webhook.job_id};
-  if (!secret_.empty()) {
-    const std::int64_t now = utc_now_us() / 1'000'000;
-    call.headers.push_back("Retort-Signature: " + webhook_signature(secret_, now, call.body));
-  }
+  const std::int64_t now = utc_now_us() / 1'000'000;
+  call.headers.push_back("Retort-Signature: " + webhook_signature(secret_, now, call.body));
   // The event belongs to our thread, and is let go there.
   auto done = [waiting, executor = parts_.executor](WebhookAnswer answer) mutable {
     waiting->answer = std::move(answer);

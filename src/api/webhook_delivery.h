@@ -49,14 +49,19 @@ class WebhookDelivery {
   WebhookDelivery& operator=(const WebhookDelivery&) = delete;
   ~WebhookDelivery();
 
-  // Nothing is called while `settings.enabled` is false; what is due waits. A secret is read once.
+  // Nothing is called while `settings.enabled` is false; what is due waits. Errors: the secret
+  // cannot be had.
   base::Status start(const Settings::Webhooks& settings);
-  // For calls that begin.
+  // For calls that begin. The secret is read again; where it cannot be, the one that there was
+  // stays, and that is logged.
   void use(const Settings::Webhooks& settings);
+  // Never without a secret: whom we call cannot tell an unsigned call from anybody's.
+  [[nodiscard]] bool is_calling() const { return settings_.enabled && !secret_.empty(); }
   // A result was stored.
   void wake();
 
  private:
+  base::Status read_secret();
   async::Task<> deliver();
   async::Task<base::Duration> begin_due();
   async::Task<> call(store::DueWebhook webhook);

@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import pwd
+import signal
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from harness import IS_ROOT, until
 from jobs import accept, job, make_key, result, serve
-from server import USER
+from server import USER, need_user
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 
@@ -60,9 +61,9 @@ class Sink:
         self.server.server_close()
 
 
-@contextmanager
-def calling(tmp_path_factory, **settings):
-    """A server that calls, with a secret."""
+def secret_file(tmp_path_factory):
+    """One that the server's user can read, and nobody else."""
+    need_user()
     folder = tmp_path_factory.mktemp("secret")
     for parent in (folder, *folder.parents[:2]):
         parent.chmod(0o755)
@@ -71,6 +72,13 @@ def calling(tmp_path_factory, **settings):
     secret.chmod(0o600)
     if IS_ROOT:
         os.chown(secret, pwd.getpwnam(USER).pw_uid, -1)
+    return secret
+
+
+@contextmanager
+def calling(tmp_path_factory, **settings):
+    """A server that calls, with a secret."""
+    secret = secret_file(tmp_path_factory)
     named = {"webhooks_enabled": True, "webhooks_allow_private": True, "webhooks_timeout": "2s"}
     with serve(**(named | {"webhooks_secret_file": str(secret)} | settings)) as running:
         yield running
@@ -92,6 +100,20 @@ def settled(running, name, seconds=60, **more):
     return webhook(running, name, **more)
 
 
+def is_signed(call, secret):
+    _, _, headers, body = call
+    fields = dict(field.split("=") for field in headers["Retort-Signature"].split(","))
+    assert abs(int(fields["t"]) - time.time()) < 60
+    signed = fields["t"].encode() + b"." + body
+    return hmac.compare_digest(fields["v1"], hmac.new(secret, signed, hashlib.sha256).hexdigest())
+
+
+def reload(running, log="settings reloaded"):
+    before = running.log.read_text().count(log)
+    running.process.send_signal(signal.SIGHUP)
+    assert until(lambda: running.log.read_text().count(log) > before), running.log.read_text()
+
+
 def test_a_result_is_sent_once_and_signed(one):
     with Sink() as sink:
         name = accept(one, job(stdin="for the sink", webhook=sink.url))
@@ -103,10 +125,7 @@ def test_a_result_is_sent_once_and_signed(one):
         assert headers["Retort-Delivery"] == name
         assert "Expect" not in headers
         assert json.loads(body) == result(one, name)["result"]
-        fields = dict(field.split("=") for field in headers["Retort-Signature"].split(","))
-        assert abs(int(fields["t"]) - time.time()) < 60
-        signed = fields["t"].encode() + b"." + body
-        assert hmac.compare_digest(fields["v1"], hmac.new(SECRET, signed, hashlib.sha256).hexdigest())
+        assert is_signed(sink.calls[0], SECRET)
         assert SECRET not in one.log.read_bytes()
 
 
@@ -227,6 +246,47 @@ def test_a_webhook_that_is_due_outlives_a_crash(tmp_path_factory):
         running.restart()
         assert settled(running, name)["state"] == "delivered"
         assert len(sink.calls) == 2
+
+
+def test_a_new_secret_counts_from_the_reload_on_and_a_bad_one_leaves_the_old(tmp_path_factory):
+    fresh = b"fedcba9876543210fedcba9876543210"
+    with Sink() as sink, calling(tmp_path_factory) as running:
+        file = running.settings["webhooks.secret_file"]
+
+        def call():
+            assert settled(running, accept(running, job(webhook=sink.url)))["state"] == "delivered"
+            return sink.calls[-1]
+
+        assert is_signed(call(), SECRET)
+        with open(file, "wb") as secret:
+            secret.write(fresh)
+        assert is_signed(call(), SECRET), "nobody has said that there is a new one"
+        reload(running)
+        assert is_signed(call(), fresh)
+        with open(file, "wb") as secret:
+            secret.write(b"short")
+        reload(running)
+        assert "the webhooks' secret stays" in running.log.read_text()
+        assert is_signed(call(), fresh)
+        assert fresh not in running.log.read_bytes()
+
+
+def test_webhooks_that_a_reload_switches_on_are_signed(tmp_path_factory):
+    secret = secret_file(tmp_path_factory)
+    with Sink() as sink, serve(webhooks_allow_private=True) as running:
+        config = running.folder / "retort.toml"
+        config.write_text("")
+        running.kill()
+        running.arguments = ["--config", str(config)]
+        running.start()
+        config.write_text("[webhooks]\nenabled = true\n")
+        reload(running, "the settings stay as they were")
+        assert "needs webhooks.secret_file" in running.log.read_text()
+        assert running.post("/v1/jobs", job(webhook=sink.url)).status == 400
+        config.write_text(f"[webhooks]\nenabled = true\nsecret_file = '{secret}'\n")
+        reload(running)
+        assert settled(running, accept(running, job(webhook=sink.url)))["state"] == "delivered"
+        assert is_signed(sink.calls[0], SECRET)
 
 
 def test_a_secret_that_others_can_read_is_refused(tmp_path_factory):
