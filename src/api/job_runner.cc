@@ -463,16 +463,27 @@ Task<> JobRunner::purge() {
 
 Task<> JobRunner::purge_once() {
   const auto settings = settings_;
+  // A result waits for its call, and would do so for ever where nobody is called.
   auto work = [before = utc_now_us() - settings->async.keep_results.count(),
                most = settings->async.most_stored,
-               bytes = settings->async.bytes](Storage::Stores& stores) -> Result<std::int64_t> {
+               bytes = settings->async.bytes,
+               is_calling =
+                   parts_.webhooks.is_calling()](Storage::Stores& stores) -> Result<std::int64_t> {
+    std::int64_t given_up = 0;
+    if (!is_calling) {
+      RETORT_TRY(given_up, stores.webhooks.give_up_old(before, "this server calls nobody"));
+    }
     RETORT_CHECK(stores.jobs.purge(before));
-    return stores.jobs.purge_to(static_cast<std::int64_t>(most),
-                                static_cast<std::int64_t>(bytes.bytes()));
+    RETORT_CHECK(stores.jobs.purge_to(static_cast<std::int64_t>(most),
+                                      static_cast<std::int64_t>(bytes.bytes())));
+    return given_up;
   };
-  auto purged = co_await parts_.storage.run(std::move(work));
-  if (!purged) {
-    parts_.log.error("old results cannot be removed", {{"error", purged.error()}});
+  const auto given_up = co_await parts_.storage.run(std::move(work));
+  if (!given_up) {
+    parts_.log.error("old results cannot be removed", {{"error", given_up.error()}});
+  } else if (*given_up > 0) {
+    for (std::int64_t i = 0; i < *given_up; ++i) parts_.metrics.webhook_failed();
+    parts_.log.info("webhooks are given up: this server calls nobody", {{"webhooks", *given_up}});
   }
   const auto counted = co_await parts_.intake.refresh();
   if (counted) parts_.metrics.jobs_stored_are(parts_.intake.stored());

@@ -49,7 +49,8 @@ class WebhookDelivery {
   WebhookDelivery& operator=(const WebhookDelivery&) = delete;
   ~WebhookDelivery();
 
-  // Nothing is called while `settings.enabled` is false; what is due waits. Errors: the secret
+  // Nothing is called while `settings.enabled` is false; what is due waits, and is given up by
+  // JobRunner when its job's result has had its time. Errors: the secret
   // cannot be had.
   base::Status start(const Settings::Webhooks& settings);
   // For calls that begin. The secret is read again; where it cannot be, the one that there was

@@ -137,7 +137,7 @@ class Jobs {
   base::Result<std::map<std::string, OwnerUsage>> usage_by_owner();
 
   // Forget done jobs, with their results and idempotency keys; how many. Those whose webhook is
-  // still pending stay, as do all that are not done.
+  // still pending stay (see Webhooks::give_up_old), as do all that are not done.
   base::Result<std::int64_t> purge(std::int64_t older_than_us);
   // Until what is done is at most so many jobs and bytes: the oldest of what owners have beyond
   // their share, which is half of that, so that nobody's results go for another's many; then the

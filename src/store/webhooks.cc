@@ -83,4 +83,13 @@ Result<bool> Webhooks::given_up(std::string_view job_id, std::string_view error)
   return changed == 1;
 }
 
+Result<std::int64_t> Webhooks::give_up_old(std::int64_t older_than_us, std::string_view error) {
+  return database_.run(
+      "UPDATE job SET webhook_state = ?1, webhook_due_us = NULL, webhook_error = ?2 "
+      "WHERE webhook_due_us IS NOT NULL AND finished_us < ?3",
+      kGivenUp,
+      error,
+      older_than_us);
+}
+
 }  // namespace retort::store

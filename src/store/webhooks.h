@@ -45,6 +45,8 @@ class Webhooks {
                             std::string_view error);
   // The last attempt failed with `error`: no more of them.
   base::Result<bool> given_up(std::string_view job_id, std::string_view error);
+  // The same for all whose result is older, without an attempt; how many.
+  base::Result<std::int64_t> give_up_old(std::int64_t older_than_us, std::string_view error);
 
  private:
   Database& database_;

@@ -98,6 +98,22 @@ TEST_F(WebhooksTest, AFailedOneIsDueLaterUntilItIsGivenUp) {
   EXPECT_EQ(jobs_.get("one")->result, "{}") << "the result is not touched";
 }
 
+TEST_F(WebhooksTest, ThoseOfOldResultsAreGivenUpAndCanBePurged) {
+  for (const char* id : {"old", "delivered", "fresh"}) add(id, "https://example.org/");
+  ASSERT_TRUE(jobs_.finish("old", "{}", 100));
+  ASSERT_TRUE(jobs_.finish("delivered", "{}", 100));
+  ASSERT_TRUE(jobs_.finish("fresh", "{}", 200));
+  ASSERT_TRUE(*webhooks_.delivered("delivered"));
+  EXPECT_EQ(*webhooks_.give_up_old(200, "nobody is called"), 1);
+  EXPECT_EQ(jobs_.get("old")->webhook_state, WebhookState::given_up);
+  EXPECT_EQ(jobs_.get("old")->webhook_error, "nobody is called");
+  EXPECT_EQ(jobs_.get("old")->webhook_attempts, 0);
+  EXPECT_EQ(jobs_.get("delivered")->webhook_state, WebhookState::delivered);
+  EXPECT_EQ(due(1000), Ids({"fresh"}));
+  EXPECT_EQ(*jobs_.purge(200), 2);
+  EXPECT_EQ(*webhooks_.give_up_old(200, "nobody is called"), 0);
+}
+
 TEST_F(WebhooksTest, TheLongestDueComeFirst) {
   for (const char* id : {"a", "b", "c"}) add(id, "https://example.org/");
   ASSERT_TRUE(jobs_.finish("b", "{}", 100));

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from harness import IS_ROOT, until
-from jobs import accept, job, make_key, result, serve
+from jobs import accept, job, make_key, result, serve, state
 from server import USER, need_user
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -246,6 +246,20 @@ def test_a_webhook_that_is_due_outlives_a_crash(tmp_path_factory):
         running.restart()
         assert settled(running, name)["state"] == "delivered"
         assert len(sink.calls) == 2
+
+
+def test_results_whose_webhook_nobody_calls_any_more_are_forgotten_in_their_time(tmp_path_factory):
+    with Sink(*[{"status": 500}] * 20) as sink, calling(tmp_path_factory, async_keep_results="2s") as running:
+        name = accept(running, job(webhook=sink.url))
+        assert until(lambda: webhook(running, name)["attempts"] == 1, 30)
+        time.sleep(4)
+        assert webhook(running, name)["state"] == "pending", "who is called may take it yet"
+        assert running.stop() == 0
+        running.settings["webhooks.enabled"] = "false"
+        running.start()
+        assert until(lambda: state(running, name) == 404, 30, 0.05)
+        failed = 'retort_webhooks_total{outcome="failed"} 1'
+        assert until(lambda: failed in running.get("/metrics").text), running.get("/metrics").text
 
 
 def test_a_new_secret_counts_from_the_reload_on_and_a_bad_one_leaves_the_old(tmp_path_factory):
