@@ -82,13 +82,30 @@ std::expected<std::string, Problem> idempotency_key(const http::RequestHead& hea
 Task<> Service::create_job(Call& call) {
   auto body = co_await read_body(call);
   if (!body) co_return co_await call.answer(body.error());
+  const auto key = idempotency_key(call.head());
+  if (!key) co_return co_await call.answer(key.error());
+  store::NewJob job;
+  job.id = make_id();
+  job.owner = call.caller.owner;
+  job.idempotency_key = *key;
+  job.request_digest = text::sha256_hex(*body);
+  // What was accepted stays so, whatever has become since of its blobs, its bounds or the room, and
+  // also while the server drains.
+  auto earlier = co_await find_accepted(job.owner, job.idempotency_key, job.request_digest);
+  if (!earlier) {
+    const Problem problem = problem_of(earlier.error(), "");
+    co_return co_await call.answer(problem);
+  }
+  if (*earlier) {
+    std::string id = **std::move(earlier);
+    co_return co_await answer_accepted(call, std::move(id));
+  }
+
   const auto json = text::parse_json(*body);
   if (!json) {
     const Problem problem = problem_of_json(json.error());
     co_return co_await call.answer(problem);
   }
-  const auto key = idempotency_key(call.head());
-  if (!key) co_return co_await call.answer(key.error());
   auto request = runs_.parse(*json, call.caller, JobForm::stored);
   if (!request) {
     const Problem problem = problem_of(std::move(request).error());
@@ -98,14 +115,7 @@ Task<> Service::create_job(Call& call) {
     const Problem problem = draining_problem();
     co_return co_await call.answer(problem);
   }
-
-  store::NewJob job;
-  job.id = make_id();
-  job.owner = call.caller.owner;
-  job.idempotency_key = *key;
-  job.request_digest = text::sha256_hex(*body);
   job.webhook_url = request->webhook;
-  store::Inserted accepted;
   std::optional<Problem> refusal = intake_->check_room(
       job.owner, settings_->async, settings_->requires_keys() || !job.owner.empty());
   std::optional<StoredCharges::Entry> charged;
@@ -118,56 +128,64 @@ Task<> Service::create_job(Call& call) {
     }
   }
   if (refusal) {
-    // Who asks again for what is stored already needs no room.
-    auto find = [owner = job.owner, key = *key, digest = job.request_digest](
-                    Storage::Stores& stores) -> Result<std::optional<std::string>> {
-      if (key.empty()) return std::optional<std::string>();
-      return stores.jobs.find(owner, key, digest);
-    };
-    auto found = co_await parts_.storage.run(std::move(find));
-    if (found && !*found) {
-      parts_.metrics.refused(info_of(refusal->code).name);
-      co_return co_await call.answer(*refusal);
+    // Its twin, sent at the same time, may have taken the last of what there was.
+    auto twin = co_await find_accepted(job.owner, job.idempotency_key, job.request_digest);
+    if (twin && *twin) {
+      std::string id = **std::move(twin);
+      co_return co_await answer_accepted(call, std::move(id));
     }
-    if (!found) {
-      const Problem problem = problem_of(found.error(), job.id);
+    if (!twin) {
+      const Problem problem = problem_of(twin.error(), "");
       co_return co_await call.answer(problem);
     }
-    accepted = {.id = **std::move(found), .existed = true};
-  } else {
-    // Told now, since it can be mended now; it is asked again when the job runs.
-    if (auto problem =
-            co_await runs_.open_blobs(request->submission, std::move(request->blobs), job.owner)) {
-      charged.reset();
-      co_return co_await call.answer(*problem);
-    }
-    job.request = *std::move(body);
-    auto inserted = co_await intake_->insert(std::move(job));
-    if (!inserted) {
-      charged.reset();
-      const Problem problem = problem_of(inserted.error(), "");
-      co_return co_await call.answer(problem);
-    }
-    accepted = *std::move(inserted);
+    parts_.metrics.refused(info_of(refusal->code).name);
+    co_return co_await call.answer(*refusal);
   }
-  call.job = accepted.id;
-  if (!accepted.existed) {
-    if (charged) charged->keep();
+  // Told now, since it can be mended now; it is asked again when the job runs.
+  if (auto problem =
+          co_await runs_.open_blobs(request->submission, std::move(request->blobs), job.owner)) {
+    charged.reset();
+    co_return co_await call.answer(*problem);
+  }
+  job.request = *std::move(body);
+  auto inserted = co_await intake_->insert(std::move(job));
+  if (!inserted) {
+    charged.reset();
+    const Problem problem = problem_of(inserted.error(), "");
+    co_return co_await call.answer(problem);
+  }
+  if (!inserted->existed) {
+    charged->keep();
     runner_->added(call.caller.owner);
   }
   charged.reset();
+  std::string id = std::move(inserted->id);
+  co_await answer_accepted(call, std::move(id));
+}
 
-  auto look_up = [owner = call.caller.owner, id = accepted.id](Storage::Stores& stores) {
+// The job that stands for a request which is sent again. Fault::busy: it had another body.
+Task<Result<std::optional<std::string>>> Service::find_accepted(std::string owner,
+                                                                std::string key,
+                                                                std::string digest) {
+  if (key.empty()) co_return std::optional<std::string>();
+  auto find = [owner = std::move(owner), key = std::move(key), digest = std::move(digest)](
+                  Storage::Stores& stores) { return stores.jobs.find(owner, key, digest); };
+  co_return co_await parts_.storage.run(std::move(find));
+}
+
+Task<> Service::answer_accepted(Call& call, std::string id) {
+  call.job = id;
+  auto look_up = [owner = call.caller.owner, id](Storage::Stores& stores) {
     return stores.jobs.look_up(owner, id);
   };
   auto stored = co_await parts_.storage.run(std::move(look_up));
   if (!stored) {
-    const Problem problem = problem_of(stored.error(), accepted.id);
+    const Problem problem = problem_of(stored.error(), id);
     co_return co_await call.answer(problem);
   }
   http::Response response;
   response.status = 202;
-  response.headers.push_back({"Location", "/v1/jobs/" + accepted.id});
+  response.headers.push_back({"Location", "/v1/jobs/" + id});
   response.body = text::compact(to_json(*stored));
   co_await call.answer(std::move(response));
 }

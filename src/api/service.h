@@ -106,6 +106,10 @@ class Service {
   async::Task<> run(Call& call);
   // job_handlers.cc
   async::Task<> create_job(Call& call);
+  async::Task<base::Result<std::optional<std::string>>> find_accepted(std::string owner,
+                                                                      std::string key,
+                                                                      std::string digest);
+  async::Task<> answer_accepted(Call& call, std::string id);
   async::Task<> list_jobs(Call& call);
   async::Task<> show_job(Call& call);
   async::Task<> delete_job(Call& call);

@@ -1,9 +1,7 @@
 """Stored jobs: accepted means written, and each has exactly one result (P10, P16, P17, S01, S13 of the attacks)."""
 
-import hashlib
 import http.client
 import json
-import os
 import random
 import signal
 import socket
@@ -97,27 +95,6 @@ def test_the_list_is_paged_from_the_newest(one):
     for query in ("limit=0", "limit=1001", "limit=x", "before=nobody"):
         assert (answer := one.get("/v1/jobs?" + query)).status == 400, query
         assert answer.json["code"] == "invalid_request"
-
-
-def test_no_more_is_stored_than_the_server_keeps():
-    with serve(queue_slots=1, async_most_stored=3) as running:
-        first = accept(running, sleeper(), headers={"Idempotency-Key": "first"})
-        for _ in range(2):
-            accept(running, sleeper())
-        refused = running.post("/v1/jobs", job())
-        assert (refused.status, refused.json["code"]) == (507, "storage_full")
-        # What is stored already needs no room.
-        assert accept(running, sleeper(), headers={"Idempotency-Key": "first"}) == first
-        assert running.delete(f"/v1/jobs/{first}").status == 204
-        assert running.delete(f"/v1/jobs/{first}").status == 204
-        accept(running)
-
-
-def test_results_are_forgotten_in_their_time():
-    with serve(queue_slots=1, async_keep_results="1s") as running:
-        name = accept(running)
-        assert until(lambda: state(running, name) == 404, 30, 0.05)
-        assert running.get("/v1/jobs").json["jobs"] == []
 
 
 # ---- Idempotency (P16). ----
@@ -380,25 +357,6 @@ def test_s01_a_job_that_takes_the_server_with_it_is_given_up():
         assert "given up after 2 attempts" in done["problem"]["detail"]
         # Its neighbour waited each time, and is not to blame.
         assert result(running, behind)["result"]["status"] == "ok"
-
-
-def test_a_job_whose_blob_is_damaged_before_its_turn_ends_all_the_same():
-    with serve(queue_slots=1, async_attempts=2) as running:
-        data = b"as it was sent"
-        digest = hashlib.sha256(data).hexdigest()
-        sent = running.put(f"/v1/blobs/{digest}", data, headers={"Content-Type": "application/octet-stream"})
-        assert sent.status == 201, sent.text
-        first = accept(running, sleeper())
-        name = accept(running, job(stdin={"blob": digest}))
-        os.truncate(running.state / "blobs" / digest[:2] / digest[2:], 3)
-        assert running.delete(f"/v1/jobs/{first}").status == 204
-        done = result(running, name)
-        assert done["problem"]["code"] == "internal_error"
-        assert "given up after 2 attempts" in done["problem"]["detail"]
-        assert done["attempts"] == 2
-        assert "is not what was stored" in running.log.read_text()
-        # Its seat is free.
-        assert running.run("python", "print(1)")["status"] == "ok"
 
 
 def test_s13_a_drain_finishes_what_it_can_and_puts_the_rest_back():
