@@ -1,11 +1,14 @@
-"""What the server keeps: full disks, damage, and caches that somebody has touched."""
+"""What the server keeps: full disks (S05 of the attacks), damage, and caches that somebody has touched."""
 
 import os
 import re
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
+import jobs
 import pytest
+from harness import until
 from server import USER, server
 
 CPP = {"runtime": "cpp", "files": [{"content": '#include <cstdio>\nint main(){std::puts("compiled");}'}]}
@@ -46,31 +49,68 @@ def test_a_poisoned_or_torn_entry_is_never_served(damage):
         assert one.post("/v1/run", CPP).json["cached"]
 
 
+@contextmanager
+def on_a_small_disk(one):
+    """The server with its state on a disk of its own, which is soon full; then as it was."""
+    one.stop()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "full", one.state], check=True)
+    try:
+        subprocess.run(["chown", f"{USER}:{USER}", one.state], check=True)
+        one.start()
+        yield
+        one.stop()
+    finally:
+        one.kill()
+        subprocess.run(["umount", one.state], check=True)
+    one.start()
+
+
+def fill(folder):
+    """The file that takes all the room."""
+    filler = folder / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            return filler
+
+
 @pytest.mark.root
 def test_a_full_state_folder_stops_no_job():
-    with server() as one:
-        one.stop()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "full", one.state], check=True)
-        try:
-            subprocess.run(["chown", f"{USER}:{USER}", one.state], check=True)
-            one.start()
-            filler = one.state / "filler"
-            with open(filler, "wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(b"\0" * 4096)
-                except OSError:
-                    pass
-            # The cache cannot keep it, so each is compiled; what runs needs no disk of ours.
-            assert output(one.post("/v1/run", CPP)) == "compiled\n"
-            assert output(one.post("/v1/run", PYTHON)) == "x\n"
-            filler.unlink()
-            assert output(one.post("/v1/run", PYTHON)) == "x\n"
-            one.stop()
-        finally:
-            one.kill()
-            subprocess.run(["umount", one.state], check=True)
-        one.start()
+    with server() as one, on_a_small_disk(one):
+        filler = fill(one.state)
+        # The cache cannot keep it, so each is compiled; what runs needs no disk of ours.
+        assert output(one.post("/v1/run", CPP)) == "compiled\n"
+        assert output(one.post("/v1/run", PYTHON)) == "x\n"
+        filler.unlink()
+        assert output(one.post("/v1/run", PYTHON)) == "x\n"
+
+
+@pytest.mark.root
+def test_s05_a_full_disk_takes_no_stored_job_and_loses_none():
+    with jobs.serve(queue_slots=1) as one, on_a_small_disk(one):
+        slow = jobs.accept(one, jobs.job("import time\ntime.sleep(3)\nprint(input())", stdin="slow"))
+        names = {jobs.accept(one, jobs.job(stdin=f"nonce {number}")): f"nonce {number}" for number in range(8)}
+        assert until(lambda: jobs.state(one, slow) == "running")
+        filler = fill(one.state)
+        for _ in range(3):
+            refused = one.post("/v1/jobs", jobs.job(), headers={"Idempotency-Key": "too many"})
+            assert (refused.status, refused.json["code"]) == (507, "storage_full")
+            assert int(refused.headers["Retry-After"]) > 0
+        # It has its result, which is nowhere yet.
+        assert until(lambda: "a result cannot be stored" in one.log.read_text(), 30, 0.05)
+        assert jobs.state(one, slow) == "running"
+        assert output(one.post("/v1/run", PYTHON)) == "x\n"
+        filler.unlink()
+        for name, nonce in ({slow: "slow"} | names).items():
+            done = jobs.result(one, name)
+            assert (done["result"]["status"], done["attempts"]) == ("ok", 1), done
+            assert done["result"]["stages"][-1]["stdout"] == nonce + "\n"
+        assert {entry["id"] for entry in one.get("/v1/jobs").json["jobs"]} == {slow, *names}
+        # What was refused was not begun behind its sender's back, and is taken now.
+        last = jobs.accept(one, headers={"Idempotency-Key": "too many"})
+        assert last not in names and jobs.result(one, last)["result"]["status"] == "ok"
 
 
 @pytest.mark.root
