@@ -53,12 +53,15 @@ Task<> Service::run_of_batch(Batch::Turn turn,
     const std::string runtime = request.runtime_id;
     auto order = co_await runs_.complete(std::move(request), std::move(caller));
     if (!order) co_return turn.fail(order.error());
+    order->id = make_id();
+    order->kind = "batch";
     order->longest_wait = base::Duration::max();
     order->waits_for_room = true;
     order->charge = std::make_shared<CpuQuotas::Charge>(std::move(charge));
+    const std::string id = order->id;
     auto result = co_await runs_.run(*std::move(order), turn.cancel());
     if (!result) co_return turn.fail(result.error());
-    const std::string text = co_await runs_.text_of(*std::move(result), runtime, make_id());
+    const std::string text = co_await runs_.text_of(*std::move(result), runtime, id);
     turn.succeed(text);
   } catch (const std::bad_alloc&) {
     turn.fail(memory_problem());

@@ -53,7 +53,7 @@ Problem problem_of(const Error& error) {
   }
 }
 
-// One that runs, for the figures, while it exists.
+// One that stands, for the figures, while this exists.
 class CountedCell {
  public:
   explicit CountedCell(Metrics& metrics) : metrics_(metrics) { metrics_.cell_started(); }
@@ -93,6 +93,7 @@ struct Engine::Work {
   std::optional<Scheduler::Seat> seat;
   std::shared_ptr<job::Job> job;
   std::optional<base::Result<JobResult>> result;
+  bool is_refused = false;  // by whoever completes it, who tells why
   async::Event changed;
 };
 
@@ -132,6 +133,7 @@ async::Task<std::expected<JobResult, Problem>> Engine::run(Order order,
     result->queued = work->queued;
     count(*result, work->order.runtime);
   }
+  if (!work->is_refused) tell_end(work->order, result);
   tell_figures();
   co_return result;
 }
@@ -206,15 +208,20 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
                                                                std::shared_ptr<Cancel> cancel) {
   if (work->order.on_seat) {
     const bool goes_on = co_await work->order.on_seat(work->order);
+    work->is_refused = !goes_on && !cancel->is_cancelled();
     if (!goes_on || cancel->is_cancelled()) co_return cancelled_result();
   }
   if (keeper_ == nullptr) {
     co_return std::unexpected(problem_of(Error{Fault::gone, "no keeper", 0}));
   }
+  auto count_cell = [&metrics = parts_.metrics] {
+    return std::make_shared<const CountedCell>(metrics);
+  };
   const job::Means means{.loop = parts_.loop,
                          .keeper = *keeper_,
                          .cache = work->order.use_cache ? parts_.cache : nullptr,
                          .aside = parts_.aside,
+                         .on_cell = std::move(count_cell),
                          .on_cpu_time = [charge = work->order.charge](Duration used) {
                            if (charge) charge->use(used);
                          }};
@@ -232,7 +239,6 @@ async::Task<std::expected<JobResult, Problem>> Engine::run_job(std::shared_ptr<W
   cancel->on_cancel([job = std::weak_ptr(work->job)] {
     if (const auto running = job.lock()) running->cancel();
   });
-  const CountedCell counted(parts_.metrics);
   Unsettled unsettled(work->order.charge);
   if (work->order.on_started) work->order.on_started(work->job);
   work->job->start();
@@ -276,6 +282,28 @@ void Engine::count(const JobResult& result, const std::string& runtime) {
   if (result.stages.empty()) return;
   parts_.metrics.phase_took(Phase::setup, setup);
   parts_.metrics.phase_took(Phase::collect, collect);
+}
+
+// Nothing of what a stranger sent is in it, so that a log of every job costs little and tells no
+// secret.
+void Engine::tell_end(const Order& order, const std::expected<JobResult, Problem>& result) {
+  if (!result) {
+    parts_.log.info("job did not take place",
+                    {{"job", order.id},
+                     {"kind", order.kind},
+                     {"runtime", order.runtime},
+                     {"code", info_of(result.error().code).name},
+                     {"key", order.key}});
+    return;
+  }
+  parts_.log.info("job ended",
+                  {{"job", order.id},
+                   {"kind", order.kind},
+                   {"runtime", order.runtime},
+                   {"status", cell::outcome_name(result->outcome)},
+                   {"key", order.key},
+                   {"queued_us", result->queued},
+                   {"total_us", result->total}});
 }
 
 void Engine::tell_figures() {

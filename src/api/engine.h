@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "api/cancel.h"
 #include "api/count.h"
 #include "api/cpu_quotas.h"
+#include "api/log.h"
 #include "api/metrics.h"
 #include "api/problem.h"
 #include "api/settings.h"
@@ -28,7 +30,12 @@ namespace retort::api {
 struct Order {
   job::Submission submission;
   std::string runtime;  // its id, for the figures
-  std::string owner;    // whose turn it is
+  // For the log: the job's id, what it came as ("run", "batch", "stored", "interactive"), and the
+  // id of the key that sent it, if any.
+  std::string id = {};
+  std::string_view kind = {};
+  std::string key = {};
+  std::string owner;  // whose turn it is
   int priority = 0;
   std::uint64_t bytes = 0;    // that it holds while it waits
   unsigned most_at_once = 0;  // seats that the owner may have; 0: as many as there are
@@ -49,6 +56,7 @@ class Engine {
     async::Executor executor;
     kernel::EventLoop& loop;
     Metrics& metrics;
+    Log& log;
     job::CompileCache* cache = nullptr;
     job::Aside* aside = nullptr;
     std::uint32_t allow_unenforced = 0;  // bits per cell::Limit
@@ -81,6 +89,7 @@ class Engine {
       std::shared_ptr<Work> work, std::shared_ptr<Cancel> cancel);
   Problem problem_of_full_queue(const base::Error& error) const;
   void count(const job::JobResult& result, const std::string& runtime);
+  void tell_end(const Order& order, const std::expected<job::JobResult, Problem>& result);
   void tell_figures();
   void tell_of_room();
 

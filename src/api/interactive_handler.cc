@@ -74,6 +74,8 @@ Task<std::optional<std::string>> Service::run_interactive(Call& call,
     session->fail(*std::move(refusal));
     co_return std::nullopt;
   }
+  order->id = call.job;
+  order->kind = "interactive";
   const std::string runtime = order->runtime;
   order->on_moved = [session](std::size_t ahead) { session->send_queued(ahead); };
   order->on_seat = [this, session, is_announced, caller = call.caller](Order& seated) {

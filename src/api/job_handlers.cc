@@ -309,6 +309,8 @@ Task<> Service::delete_job(Call& call) {
     if (deleted.job->state == JobState::done) {
       intake_->removed(owner, deleted.bytes);
     } else {
+      parts_.log.info("job ended",
+                      {{"job", id}, {"kind", "stored"}, {"status", "cancelled"}, {"key", owner}});
       runner_->was_finished(id, owner, deleted.bytes);
     }
     http::Response response;

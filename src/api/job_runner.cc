@@ -51,6 +51,15 @@ std::optional<Problem> problem_of(const Result<store::Key>& key, std::int64_t no
   return std::nullopt;
 }
 
+// Of what ends without a run; of what runs the engine tells.
+void tell_refusal(Log& log, const StoredJob& job, const Problem& problem) {
+  log.info("job did not take place",
+           {{"job", job.id},
+            {"kind", "stored"},
+            {"code", info_of(problem.code).name},
+            {"key", job.owner}});
+}
+
 }  // namespace
 
 JobRunner::JobRunner(const Parts& parts, std::shared_ptr<const Settings> settings)
@@ -287,11 +296,14 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     }
   }
   if (problem) {
+    tell_refusal(parts_.log, *job, *problem);
     std::string outcome = outcome_of(*problem, job->id);
     co_await finish(job, std::move(outcome));
     co_return Next::over;
   }
 
+  order.id = job->id;
+  order.kind = "stored";
   order.longest_wait = Duration::max();
   order.waits_for_room = true;
   order.on_moved = [this, job](std::size_t ahead) {
@@ -319,6 +331,7 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
   job->ahead.reset();
 
   if (job->problem) {
+    tell_refusal(parts_.log, *job, *job->problem);
     std::string outcome = outcome_of(*job->problem, job->id);
     co_await finish(job, std::move(outcome));
     co_return Next::over;

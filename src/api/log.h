@@ -1,6 +1,6 @@
 // Log: one line an event on stderr, for people or as JSON.
 //
-//   2026-01-31T12:00:00.123Z info job ended job=4f2a runtime=python status=ok wall_us=18211
+//   2026-01-31T12:00:00.123Z info job ended job=4f2a kind=run runtime=python status=ok key="" …
 //   {"time":"2026-01-31T12:00:00.123Z","level":"info","event":"job ended","job":"4f2a",…}
 //
 // Values may be a stranger's: each is cut at kLongestValue bytes and escaped by base::printable, so

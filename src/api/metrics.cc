@@ -152,7 +152,7 @@ struct Metrics::Series {
         queue_bytes(gauge("retort_queue_bytes", "Bytes of the jobs that wait.")),
         cells_running(gauge("retort_cells_running", "Cells that stand.")),
         cells_made(counter("retort_cells_made_total", "Cells made since the start.")),
-        slots(gauge("retort_slots", "Cells that may run at one time.")),
+        slots(gauge("retort_slots", "Jobs, and tests side by side, that may run at one time.")),
         memory(gauge("retort_memory_bytes", "What the memory limits of running cells may sum to.")),
         memory_admitted(gauge("retort_memory_admitted_bytes",
                               "What the memory limits of the running cells sum to.")),

@@ -13,6 +13,8 @@ async::Task<> Service::run(Call& call) {
   if (auto refusal = runs_.charge(*order, call.caller)) co_return co_await call.answer(*refusal);
 
   call.job = make_id();
+  order->id = call.job;
+  order->kind = "run";
   const std::string runtime = order->runtime;
   auto cancel = std::make_shared<Cancel>();
   call.exchange.on_gone([cancel] { cancel->cancel(); });

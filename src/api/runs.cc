@@ -75,6 +75,7 @@ Order Runs::order_of(JobRequest request, const Caller& caller) const {
   order.submission = std::move(request.submission);
   if (settings_->cache.per_key) order.submission.cache_scope = caller.owner;
   order.runtime = std::move(request.runtime_id);
+  order.key = caller.key_id;
   order.owner = caller.turn;
   order.priority = request.priority;
   order.bytes = request.bytes;

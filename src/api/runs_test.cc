@@ -1,6 +1,8 @@
 // Runs: what takes long does not keep others waiting.
 #include "api/runs.h"
 
+#include <sstream>
+
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
@@ -61,6 +63,10 @@ class RunsTest : public testing::Test {
     }
     answered_.emplace_back("result");
   }
+  async::Task<> run(Order order) {
+    const auto result = co_await runs_->run(std::move(order), std::make_shared<Cancel>());
+    EXPECT_FALSE(result);
+  }
   async::Task<> ping() {
     answered_.emplace_back("ping");
     co_return;
@@ -79,9 +85,11 @@ class RunsTest : public testing::Test {
   async::asio::io_context context_{1};
   std::unique_ptr<kernel::EventLoop> loop_ = *kernel::EventLoop::create();
   Metrics metrics_{MetricLabels{}};
-  Log log_{LogOptions{}};
-  Engine engine_{{.executor = context_.get_executor(), .loop = *loop_, .metrics = metrics_},
-                 kitchen_.settings};
+  std::ostringstream lines_;
+  Log log_{{.format = LogFormat::json, .stream = &lines_}};
+  Engine engine_{
+      {.executor = context_.get_executor(), .loop = *loop_, .metrics = metrics_, .log = log_},
+      kitchen_.settings};
   std::unique_ptr<Storage> storage_;
   std::shared_ptr<const Settings> settings_;
   std::optional<Callers> callers_;
@@ -95,6 +103,28 @@ TEST_F(RunsTest, AnotherCallerIsAnsweredWhileALargeResultIsWritten) {
 
 TEST_F(RunsTest, ASmallResultIsWrittenAtOnce) {
   EXPECT_EQ(answer_both(result_of(100)), (std::vector<std::string>{"result", "ping"}));
+}
+
+// There is no memory for cells here.
+TEST_F(RunsTest, AJobThatDoesNotTakePlaceIsInTheLogWithItsReason) {
+  const runtime::Manifest manifest;
+  Order order;
+  order.submission.program.runtime = &manifest;
+  order.runtime = "snake";
+  order.id = "one";
+  order.kind = "batch";
+  order.key = "of a\nkey";
+  async::spawn(context_.get_executor(), run(std::move(order)));
+  context_.run();
+  const auto line = text::parse_json(lines_.str());
+  ASSERT_TRUE(line) << lines_.str();
+  const text::json::object expected = {{"event", "job did not take place"},
+                                       {"job", "one"},
+                                       {"kind", "batch"},
+                                       {"runtime", "snake"},
+                                       {"code", "limit_out_of_bounds"},
+                                       {"key", "of a\\x0akey"}};
+  for (const auto& [name, value] : expected) EXPECT_EQ(line->at(name), value);
 }
 
 }  // namespace

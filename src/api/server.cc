@@ -82,7 +82,14 @@ class Server {
       : parts_(std::move(parts)),
         log_(log_options(parts_.settings)),
         metrics_(labels_of(parts_.catalogue, parts_.version)),
-        signals_(context_, SIGTERM, SIGINT, SIGHUP) {}
+        signals_(context_, SIGTERM, SIGINT, SIGHUP) {
+    async::tell_defects_to([this](const char* what) {
+      log_.error("a task ended by an exception", {{"error", what}});
+    });
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() { async::tell_defects_to(nullptr); }
 
   Status run() {
     RETORT_TRY(storage_, Storage::open(parts_.settings));
@@ -97,6 +104,7 @@ class Server {
     engine_.emplace(Engine::Parts{.executor = executor,
                                   .loop = parts_.loop,
                                   .metrics = metrics_,
+                                  .log = log_,
                                   .cache = storage_->has_cache() ? &*cache_ : nullptr,
                                   .aside = &*aside_,
                                   .allow_unenforced = parts_.allow_unenforced},

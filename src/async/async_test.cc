@@ -1,5 +1,7 @@
 // Async: events, gates, deadlines and the worker keep their promises to tasks.
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -42,6 +44,19 @@ TEST(Spawn, ATaskThatThrowsEndsAloneAndIsTold) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(),
             "retort: a task ended by an exception: on purpose\n");
   EXPECT_EQ(notes, std::vector({1}));
+}
+
+TEST(Spawn, ADefectIsToldToWhoeverWantsIt) {
+  asio::io_context context(1);
+  std::vector<std::string> told;
+  TellDefect before = tell_defects_to([&told](const char* what) { told.emplace_back(what); });
+  EXPECT_FALSE(before);
+  spawn(context.get_executor(), throw_something());
+  ::testing::internal::CaptureStderr();
+  context.run();
+  EXPECT_TRUE(tell_defects_to(std::move(before)));
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(told, std::vector<std::string>({"on purpose"}));
 }
 
 Task<> note_after_either(const Event& one, const Event& other, std::vector<int>& notes) {

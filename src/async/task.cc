@@ -3,13 +3,27 @@
 
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "base/bytes.h"
+
 namespace retort::async {
 
 namespace {
+
+// One for the program, as stderr is: spawn is called in places that know of no log.
+TellDefect& teller() {
+  static TellDefect the_teller;
+  return the_teller;
+}
+
+void tell(const char* what) {
+  if (teller()) return teller()(what);
+  std::fprintf(stderr, "retort: a task ended by an exception: %s\n", base::printable(what).c_str());
+}
 
 void tell(const std::exception_ptr& problem) {
   if (!problem) return;
@@ -17,15 +31,19 @@ void tell(const std::exception_ptr& problem) {
     std::rethrow_exception(problem);
   } catch (const boost::system::system_error& error) {
     if (error.code() == asio::error::operation_aborted) return;  // cancelled, which is an end
-    std::fprintf(stderr, "retort: a task ended by an exception: %s\n", error.what());
+    tell(error.what());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "retort: a task ended by an exception: %s\n", error.what());
+    tell(error.what());
   } catch (...) {
-    std::fprintf(stderr, "retort: a task ended by an exception of no known type\n");
+    tell("of no known type");
   }
 }
 
 }  // namespace
+
+TellDefect tell_defects_to(TellDefect tell) {
+  return std::exchange(teller(), std::move(tell));
+}
 
 void spawn(const Executor& executor, Task<> task) {
   asio::co_spawn(

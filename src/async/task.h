@@ -1,6 +1,8 @@
 // Task: a coroutine of this program's one I/O thread, and how one is started that nobody waits for.
 #pragma once
 
+#include <functional>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
@@ -16,8 +18,13 @@ using Task = asio::awaitable<T>;
 using Executor = asio::any_io_executor;
 
 // Starts a task that nobody waits for. An exception that leaves it is a defect of ours: it is told
-// on stderr in one line and ends that task alone. Who must know when the task has ended gives it a
-// Gate::Pass or an Event.
+// in one line and ends that task alone. Who must know when the task has ended gives it a Gate::Pass
+// or an Event.
 void spawn(const Executor& executor, Task<> task);
+
+// Whom such defects are told, in the exception's own words, from where tasks run. None: stderr.
+// Returns who was told before.
+using TellDefect = std::function<void(const char* what)>;
+TellDefect tell_defects_to(TellDefect tell);
 
 }  // namespace retort::async

@@ -74,6 +74,7 @@ Stage::Stage(const Means& means,
                           {.started = [this](cell::Streams ends) { on_started(std::move(ends)); },
                            .ended =
                                [this](const cell::Facts& facts) {
+                                 standing_.reset();
                                  facts_ = facts;
                                  if (means_.on_cpu_time) means_.on_cpu_time(cpu_time_of(facts));
                                  if (tell_over_) tell_over_();
@@ -81,6 +82,7 @@ Stage::Stage(const Means& means,
                                },
                            .refused =
                                [this](const Error& error) {
+                                 standing_.reset();  // a dead keeper's cells are dead
                                  input_.stop();
                                  std::exchange(done_, nullptr)(error);
                                }});
@@ -105,6 +107,7 @@ void Stage::cancel() {
 }
 
 void Stage::on_started(cell::Streams streams) {
+  if (means_.on_cell) standing_ = means_.on_cell();
   if (tell_started_) tell_started_();
   open_streams_ = 2;
   if (streams.collected_read.is_open()) {

@@ -64,6 +64,8 @@ struct Means {
   keeper::Client& keeper;
   CompileCache* cache = nullptr;  // null: everything is compiled
   Aside* aside = nullptr;         // null: copies are made at once
+  // Called when a cell has been made; what it returns goes when that cell has ended.
+  std::function<std::shared_ptr<const void>()> on_cell = {};
   // Told of what each cell has used when it has ended, also where its stage's result is lost.
   std::function<void(base::Duration cpu_time)> on_cpu_time = {};
 };
@@ -114,6 +116,7 @@ class Stage {
   base::Fd collecting_;
   base::Fd collected_;
   std::uint64_t collected_bytes_ = 0;
+  std::shared_ptr<const void> standing_;  // while there is a cell
   std::optional<cell::Facts> facts_;
   int open_streams_ = 0;
   bool flooded_ = false;

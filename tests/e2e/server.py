@@ -73,7 +73,8 @@ class Server:
             )
         deadline = time.monotonic() + harness.PATIENCE
         while time.monotonic() < deadline:
-            found = re.search(rb"listening address=([0-9.:\[\]]+)", self.log.read_bytes()[begin:])
+            # In either format of the log.
+            found = re.search(rb'listening"?[ ,]"?address"?[=:]"?([0-9.:\[\]]+)', self.log.read_bytes()[begin:])
             if found:
                 self.url = "http://" + found.group(1).decode()
                 return self
