@@ -36,7 +36,7 @@ const std::vector<Service::Route>& Service::routes() {
 }
 
 std::vector<std::string> Service::operations() {
-  std::vector<std::string> names = {"none"};
+  std::vector<std::string> names = {"none", "preflight"};
   for (const Route& route : routes()) names.emplace_back(route.operation);
   return names;
 }

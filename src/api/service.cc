@@ -5,6 +5,7 @@
 #include <ranges>
 #include <utility>
 
+#include "api/cors.h"
 #include "api/job_feed.h"
 #include "api/job_intake.h"
 #include "api/job_runner.h"
@@ -176,7 +177,8 @@ std::optional<Problem> Service::check_origin(const RequestHead& head) const {
 Task<> Service::handle(Exchange& exchange) {
   const base::Duration since = base::monotonic_now();
   const RequestHead& head = exchange.head();
-  Call call{.exchange = exchange, .caller = {}, .parts = {}, .status = 0, .job = {}};
+  CorsExchange answered(exchange, cors_headers(*settings_, head));
+  Call call{.exchange = answered, .caller = {}, .parts = {}, .status = 0, .job = {}};
   std::string_view operation = "none";
   std::string allow;
   const Route* found = nullptr;
@@ -199,6 +201,10 @@ Task<> Service::handle(Exchange& exchange) {
   } else if (found != nullptr) {
     operation = found->operation;
     co_await dispatch(call, *found);
+  } else if (!allow.empty() && is_preflight(*settings_, head)) {
+    operation = "preflight";
+    http::Response response = preflight_answer(allow);
+    co_await call.answer(std::move(response));
   } else if (!allow.empty()) {
     const Problem problem{.code = ProblemCode::method_not_allowed,
                           .detail = shown(head.method) + " is not for this; allowed: " + allow};

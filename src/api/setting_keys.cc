@@ -68,8 +68,8 @@ std::vector<SettingKey> named_keys() {
           "names that a Host header may have besides localhost and addresses, against DNS "
           "rebinding; empty where keys are required: any"),
       key("server", "allowed_origins", at<&S::server, &S::Server::allowed_origins>, yes,
-          "origins of web pages that may call (CORS), as https://example.org; \"*\": any, which "
-          "needs keys"),
+          "origins of web pages of other sites that may call and read the answers (CORS), as "
+          "https://example.org; \"*\": any, which needs keys"),
       key("server", "drain_timeout", at<&S::server, &S::Server::drain_timeout>, yes,
           "how long a stop waits for jobs that run", {.smallest = "0s", .largest = "24h"}),
       key("server", "runtimes", at<&S::server, &S::Server::runtimes>, no,
