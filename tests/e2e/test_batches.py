@@ -1,4 +1,4 @@
-"""Batches: many jobs in one request, each told of when it ends (P15, S10 of the attacks)."""
+"""Batches: many jobs in one request, each told of when it ends (S10 of the attacks)."""
 
 import json
 import socket

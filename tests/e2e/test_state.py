@@ -9,7 +9,7 @@ from pathlib import Path
 import jobs
 import pytest
 from harness import until
-from server import USER, server
+from server import USER, make_key, server
 
 CPP = {"runtime": "cpp", "files": [{"content": '#include <cstdio>\nint main(){std::puts("compiled");}'}]}
 PYTHON = {"runtime": "python", "files": [{"content": "print(input())"}], "stdin": "x"}
@@ -131,11 +131,19 @@ def test_a_damaged_database_is_a_clear_refusal_and_stays_as_it_is():
 
 @pytest.mark.root
 @pytest.mark.parametrize("per_key", [False, True])
-def test_caches_are_apart_where_that_is_wanted(per_key):
-    """Without keys all share; with the switch on, everybody without a key is one scope still."""
+def test_what_one_key_compiled_is_a_hit_for_another_unless_caches_are_apart(per_key):
+    """Whoever has no key is one more scope."""
     with server(cache_per_key=per_key) as one:
-        assert not one.post("/v1/run", CPP).json["cached"]
-        assert one.post("/v1/run", CPP).json["cached"]
+        callers = [make_key(one.state), make_key(one.state), None]
+        first, *others = callers
+        assert not one.post("/v1/run", CPP, key=first).json["cached"]
+        assert one.post("/v1/run", CPP, key=first).json["cached"]
+        for other in others:
+            assert one.post("/v1/run", CPP, key=other).json["cached"] == (not per_key)
+        for caller in callers:
+            answer = one.post("/v1/run", CPP, key=caller)
+            assert answer.json["cached"] and output(answer) == "compiled\n"
+        assert len(entries(one)) == (len(callers) if per_key else 1)
 
 
 @pytest.mark.root
