@@ -47,9 +47,9 @@ class CorsExchange final : public http::Exchange {
   }
   async::Task<base::Status> end() override { return exchange_.end(); }
   // Browsers hold answers to a handshake to no rule: that its page may call was checked before.
-  async::Task<base::Result<std::unique_ptr<http::WebSocket>>> accept_websocket(
+  async::Task<base::Result<std::unique_ptr<http::AcceptedWebSocket>>> accept_websocket(
       http::WebSocketLimits limits, std::string subprotocol) override {
-    return exchange_.accept_websocket(limits, std::move(subprotocol));
+    return exchange_.accept_websocket(std::move(limits), std::move(subprotocol));
   }
 
  private:

@@ -113,10 +113,10 @@ class Answers final : public http::Exchange {
     said += "end";
     co_return Status();
   }
-  async::Task<base::Result<std::unique_ptr<http::WebSocket>>> accept_websocket(
+  async::Task<base::Result<std::unique_ptr<http::AcceptedWebSocket>>> accept_websocket(
       http::WebSocketLimits /*limits*/, std::string subprotocol) override {
     said += subprotocol;
-    co_return std::unique_ptr<http::WebSocket>();
+    co_return std::unique_ptr<http::AcceptedWebSocket>();
   }
 
   std::string said;
