@@ -1,11 +1,11 @@
 // Bench report: every figure in microseconds.
 #include "cli/bench_report.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+
+#include "kernel/processors.h"
 
 namespace retort::cli {
 
@@ -46,7 +46,7 @@ void print_figures(const std::string& title, const Figures& figures) {
 void BenchReport::begin() {
   double load = 0;
   const bool has_load = ::getloadavg(&load, 1) == 1;
-  const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  const unsigned processors = kernel::count_processors();
   record_["processors"] = processors;
   if (has_load) {
     record_["load_average"] = load;
@@ -55,7 +55,7 @@ void BenchReport::begin() {
   }
   if (json_) return;
   std::printf(
-      "Microseconds; load %.1f on %ld processors. Only the ratios of one run mean "
+      "Microseconds; load %.1f on %u processors. Only the ratios of one run mean "
       "something.\n\n",
       load,
       processors);

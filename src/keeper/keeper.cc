@@ -33,7 +33,7 @@
 #include "kernel/files.h"
 #include "kernel/mounts.h"
 #include "kernel/namespaces.h"
-#include "kernel/processor.h"
+#include "kernel/processors.h"
 #include "kernel/seccomp.h"
 #include "kernel/socket.h"
 

@@ -11,7 +11,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/cgroup_files.h"
 #include "kernel/files.h"
-#include "kernel/processor.h"
+#include "kernel/processors.h"
 
 namespace retort::kernel {
 

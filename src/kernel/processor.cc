@@ -2,9 +2,7 @@
 #include "kernel/processor.h"
 
 #include <linux/prctl.h>
-#include <sched.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <string>
 
@@ -19,11 +17,6 @@ constexpr unsigned long kOfThread = 0;
 constexpr unsigned long kOfProcess = 1;
 
 }  // namespace
-
-unsigned count_processors() {
-  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? static_cast<unsigned>(online) : CPU_SETSIZE;
-}
 
 Speculation speculation_of(int answer) {
   if (answer < 0) return Speculation::everywhere;

@@ -12,10 +12,6 @@ namespace retort::kernel {
 using base::Result;
 using base::Status;
 
-// Those that are online, not those that this process was given: a child may choose others
-// (sched_setaffinity(2)). As many as the kernel may ever have, should it not say.
-unsigned count_processors();
-
 // PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH.
 constexpr int kStoreBypass = 0;
 constexpr int kIndirectBranch = 1;

@@ -53,11 +53,11 @@ retort_fuzz_target(verdict 128)
 retort_fuzz_target(json 1024)
 retort_fuzz_target(manifest 4096 ${CMAKE_SOURCE_DIR}/runtimes)
 # Each run reads every key a few times: a hundredth of a second.
-retort_fuzz_target(settings 2048 -runs=1500)
+retort_fuzz_target(settings 2048 -runs=500)
 retort_fuzz_target(command 1024)
 retort_fuzz_target(cache_entry 256)
 retort_fuzz_target(request 1024)
-retort_fuzz_target(websocket 512)
+retort_fuzz_target(websocket 512 -runs=5000)
 retort_fuzz_target(job_request 2048)
 
 # It writes files, thousands of them.
