@@ -1,7 +1,11 @@
 // POST /v1/batches: many jobs at once, each told of in a line when it ends.
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <numeric>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "api/object_reader.h"
 #include "api/service.h"
@@ -34,6 +38,16 @@ const json::array* jobs_of(const json::value& body, std::uint64_t most, Faults& 
     return nullptr;
   }
   return jobs;
+}
+
+// The places in the batch, in the order in which they run.
+std::vector<std::size_t> order_of(const std::vector<JobRequest>& requests) {
+  std::vector<std::size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, std::less<>(), [&](std::size_t place) {
+    return std::pair(-requests[place].priority, place);
+  });
+  return order;
 }
 
 base::Duration cpu_ceiling_of(const std::vector<JobRequest>& requests) {
@@ -125,6 +139,7 @@ Task<> Service::run_batch(Call& call) {
   const auto begun = co_await call.exchange.begin(200, std::move(headers));
   if (!begun) batch->leave();
 
+  const std::vector<std::size_t> order = order_of(*requests);
   std::size_t next = 0;
   while (true) {
     batch->changed().reset();
@@ -140,9 +155,10 @@ Task<> Service::run_batch(Call& call) {
         if (is_refused) break;
         pass.emplace(*std::move(another));
       }
-      auto turn = batch->begin(next, std::move(*pass));
+      const std::size_t place = order[next++];
+      auto turn = batch->begin(place, std::move(*pass));
       pass.reset();
-      JobRequest request = std::move((*requests)[next++]);
+      JobRequest request = std::move((*requests)[place]);
       auto part = charge->split(job::cpu_ceiling_of(request.submission));
       async::spawn(parts_.executor,
                    run_of_batch(std::move(turn), std::move(request), call.caller, std::move(part)));

@@ -116,6 +116,7 @@ Task<> Service::create_job(Call& call) {
     co_return co_await call.answer(problem);
   }
   job.webhook_url = request->webhook;
+  job.priority = request->priority;
   std::optional<Problem> refusal = intake_->check_room(
       job.owner, settings_->async, settings_->requires_keys() || !job.owner.empty());
   std::optional<StoredCharges::Entry> charged;

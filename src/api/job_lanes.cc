@@ -70,7 +70,6 @@ std::shared_ptr<JobLanes::Lane> JobLanes::next() {
 JobLanes::Place JobLanes::enter(const std::shared_ptr<Lane>& lane, const store::QueuedJob& queued) {
   auto job = std::make_shared<StoredJob>(state_->executor, queued.id, lane->owner);
   job->bytes = static_cast<std::uint64_t>(queued.bytes);
-  lane->last = queued.sequence;
   return Place(state_, lane, std::move(job));
 }
 

@@ -50,8 +50,7 @@ class JobLanes {
   // Of one owner, kept for good: there are as many as keys.
   struct Lane {
     std::string owner;
-    std::int64_t last = 0;  // the place of the last job that was taken from the database
-    bool has_more = true;   // behind it
+    bool has_more = true;  // in the database than here
     std::size_t inside = 0;
     std::size_t most_inside = 1;
   };

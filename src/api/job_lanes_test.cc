@@ -21,10 +21,10 @@ async::Task<> note_end(std::shared_ptr<StoredJob> job, bool& is_ended) {
 
 class JobLanesTest : public testing::Test {
  protected:
-  JobLanes::Place enter(const std::string& id, std::int64_t sequence, std::int64_t bytes) {
+  JobLanes::Place enter(const std::string& id, std::int64_t bytes) {
     const auto lane = lanes_->next();
     EXPECT_TRUE(lane);
-    return lanes_->enter(lane, {.sequence = sequence, .id = id, .bytes = bytes});
+    return lanes_->enter(lane, {.id = id, .bytes = bytes});
   }
 
   async::asio::io_context context_{1};
@@ -34,7 +34,7 @@ class JobLanesTest : public testing::Test {
 TEST_F(JobLanesTest, AJobWhoseTaskThrowsGivesItsPlaceBack) {
   async::Event event(context_.get_executor());
   lanes_->added("one");
-  async::spawn(context_.get_executor(), run_until(enter("bad", 1, 100), event));
+  async::spawn(context_.get_executor(), run_until(enter("bad", 100), event));
   bool is_ended = false;
   async::spawn(context_.get_executor(), note_end(lanes_->find("bad"), is_ended));
   context_.poll();
@@ -60,7 +60,7 @@ TEST_F(JobLanesTest, AJobWhoseTaskThrowsGivesItsPlaceBack) {
 TEST_F(JobLanesTest, APlaceMayOutliveTheLanes) {
   async::Event event(context_.get_executor());
   lanes_->added("one");
-  async::spawn(context_.get_executor(), run_until(enter("good", 1, 100), event));
+  async::spawn(context_.get_executor(), run_until(enter("good", 100), event));
   context_.poll();
   const auto job = lanes_->find("good");
   lanes_.reset();
@@ -74,12 +74,12 @@ TEST_F(JobLanesTest, APlaceMayOutliveTheLanes) {
 TEST_F(JobLanesTest, OwnersTakeTurnsAndALaneIsAsWideAsItIsTold) {
   lanes_->added("one");
   lanes_->added("two");
-  const auto first = enter("a", 1, 1);
-  const auto second = enter("b", 2, 1);
+  const auto first = enter("a", 1);
+  const auto second = enter("b", 1);
   EXPECT_NE(first.job()->owner, second.job()->owner);
   EXPECT_FALSE(lanes_->next());
   first.widen_lane(2);
-  const auto third = enter("c", 3, 1);
+  const auto third = enter("c", 1);
   EXPECT_EQ(third.job()->owner, first.job()->owner);
   EXPECT_FALSE(lanes_->next());
 }

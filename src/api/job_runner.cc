@@ -151,10 +151,11 @@ Task<> JobRunner::take_jobs() {
 
 Task<bool> JobRunner::take_from(std::shared_ptr<JobLanes::Lane> lane) {
   lane->has_more = false;
-  const std::size_t room =
-      std::min(lane->most_inside - lane->inside, kMostInMemory - lanes_.size());
-  auto work = [owner = lane->owner, after = lane->last, room](Storage::Stores& stores) {
-    return stores.jobs.queued(owner, after, static_cast<std::int64_t>(room));
+  // Those that are in memory already may be among them, whoever goes before them now.
+  const std::size_t most =
+      lane->inside + std::min(lane->most_inside - lane->inside, kMostInMemory - lanes_.size());
+  auto work = [owner = lane->owner, most](Storage::Stores& stores) {
+    return stores.jobs.queued(owner, static_cast<std::int64_t>(most));
   };
   auto queued = co_await parts_.storage.run(std::move(work));
   if (!queued) {
@@ -162,10 +163,11 @@ Task<bool> JobRunner::take_from(std::shared_ptr<JobLanes::Lane> lane) {
     lane->has_more = true;
     co_return false;
   }
-  if (queued->size() == room) lane->has_more = true;
+  if (queued->size() == most) lane->has_more = true;
   for (const store::QueuedJob& next : *queued) {
     if (is_shut_) break;
-    if (!has_room()) {
+    if (lanes_.find(next.id)) continue;
+    if (!has_room() || lane->inside >= lane->most_inside) {
       lane->has_more = true;
       break;
     }

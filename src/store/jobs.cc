@@ -117,7 +117,7 @@ Result<Inserted> Jobs::insert_one(const NewJob& job, std::int64_t now_us) {
   }
   RETORT_CHECK(database_.run(
       "INSERT INTO job (id, owner, idempotency_key, request_digest, created_us, bytes, "
-      "webhook_url, request) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+      "webhook_url, request, turn) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
       job.id,
       job.owner,
       unless_empty(job.idempotency_key),
@@ -125,7 +125,8 @@ Result<Inserted> Jobs::insert_one(const NewJob& job, std::int64_t now_us) {
       now_us,
       size_of(job.request),
       unless_empty(job.webhook_url),
-      job.request));
+      job.request,
+      -std::int64_t{job.priority}));
   return Inserted{.id = job.id, .existed = false};
 }
 
@@ -253,33 +254,29 @@ Result<bool> Jobs::retry(std::string_view id) {
   return changed == 1;
 }
 
-Result<std::vector<QueuedJob>> Jobs::queued(std::string_view owner,
-                                            std::int64_t after,
-                                            std::int64_t limit) {
+// "state = 0" as the index has it: a parameter would keep SQLite from using it.
+static_assert(kQueued == 0);
+
+Result<std::vector<QueuedJob>> Jobs::queued(std::string_view owner, std::int64_t limit) {
   RETORT_TRY(Statement row,
-             database_.prepare("SELECT sequence, id, bytes FROM job INDEXED BY job_by_owner "
-                               "WHERE owner = ?1 AND sequence > ?2 AND state = ?3 "
-                               "ORDER BY sequence LIMIT ?4",
+             database_.prepare("SELECT id, bytes FROM job INDEXED BY job_by_turn "
+                               "WHERE owner = ?1 AND state = 0 ORDER BY turn, sequence LIMIT ?2",
                                owner,
-                               after,
-                               kQueued,
                                std::max<std::int64_t>(limit, 0)));
   std::vector<QueuedJob> jobs;
   for (;;) {
     RETORT_TRY(const bool more, row.step());
     if (!more) return jobs;
-    jobs.push_back({.sequence = row.integer(0), .id = row.text(1), .bytes = row.integer(2)});
+    jobs.push_back({.id = row.text(0), .bytes = row.integer(1)});
   }
 }
 
 Result<std::int64_t> Jobs::ahead_of(std::string_view owner, std::string_view id) {
   RETORT_TRY(Statement row,
-             database_.prepare("SELECT count(*) FROM (SELECT 1 FROM job INDEXED BY job_by_owner "
-                               "WHERE owner = ?1 AND state = ?2 AND sequence < "
-                               "(SELECT sequence FROM job WHERE id = ?3) "
-                               "ORDER BY sequence DESC LIMIT ?4)",
+             database_.prepare("SELECT count(*) FROM (SELECT 1 FROM job INDEXED BY job_by_turn "
+                               "WHERE owner = ?1 AND state = 0 AND (turn, sequence) < "
+                               "(SELECT turn, sequence FROM job WHERE id = ?2) LIMIT ?3)",
                                owner,
-                               kQueued,
                                id,
                                kMostAhead));
   RETORT_CHECK(row.step());

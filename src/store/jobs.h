@@ -32,6 +32,7 @@ struct NewJob {
   std::string request_digest;   // SHA-256 of the body, hexadecimal
   std::string request;          // JSON
   std::string webhook_url;      // "": none
+  int priority = 0;             // among the owner's; larger goes first
 };
 
 struct Inserted {
@@ -61,7 +62,6 @@ struct Job : JobSummary {
 };
 
 struct QueuedJob {
-  std::int64_t sequence = 0;  // of acceptance, from 1
   std::string id;
   std::int64_t bytes = 0;  // of its request
 };
@@ -117,12 +117,9 @@ class Jobs {
   base::Result<bool> put_back(std::string_view id);
   // The same for one that failed, and counts.
   base::Result<bool> retry(std::string_view id);
-  // Of one owner, in the order of acceptance, behind the place `after`; at most `limit`.
-  base::Result<std::vector<QueuedJob>> queued(std::string_view owner,
-                                              std::int64_t after,
-                                              std::int64_t limit);
-  // How many of the owner's jobs were accepted before this one and are still queued, counted up to
-  // kMostAhead.
+  // The next of one owner, by priority and then in the order of acceptance; at most `limit`.
+  base::Result<std::vector<QueuedJob>> queued(std::string_view owner, std::int64_t limit);
+  // How many of the owner's jobs are queued and go before this one, counted up to kMostAhead.
   static constexpr std::int64_t kMostAhead = 10'000;
   base::Result<std::int64_t> ahead_of(std::string_view owner, std::string_view id);
 

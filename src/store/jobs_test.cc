@@ -134,10 +134,10 @@ TEST_F(JobsTest, WhatIsQueuedIsReadInPiecesOfOneOwner) {
     ASSERT_TRUE(jobs_.insert(job_of(std::string(id) + id, "bob"), 1));
   }
   ASSERT_TRUE(jobs_.begin("b", 2));
-  const auto first = *jobs_.queued("alice", 0, 2);
+  const auto first = *jobs_.queued("alice", 2);
   EXPECT_EQ(ids_of(first), Ids({"a", "c"}));
   EXPECT_EQ(first[0].bytes, static_cast<std::int64_t>(job_of("a").request.size()));
-  EXPECT_EQ(ids_of(*jobs_.queued("alice", first[1].sequence, 2)), Ids({"d"}));
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", 10)), Ids({"a", "c", "d"}));
   EXPECT_EQ(*jobs_.ahead_of("alice", "d"), 2);
   EXPECT_EQ(*jobs_.ahead_of("bob", "aa"), 0);
   EXPECT_EQ(*jobs_.recover(), Ids({"alice", "bob"}));
@@ -222,6 +222,27 @@ TEST_F(JobsTest, TheSameIdempotencyKeyInParallelIsOneJob) {
   EXPECT_EQ(jobs_.usage()->queued, kRounds);
 }
 
+TEST_F(JobsTest, TheLargerPriorityIsNextAndEqualOnesInTheOrderOfAcceptance) {
+  const auto insert = [&](const char* id, int priority) {
+    NewJob job = job_of(id);
+    job.priority = priority;
+    ASSERT_TRUE(jobs_.insert(job, 1));
+  };
+  insert("low", -3);
+  insert("a", 0);
+  insert("high", 100);
+  insert("b", 0);
+  insert("higher than most", 7);
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", 10)), Ids({"high", "higher than most", "a", "b", "low"}));
+  EXPECT_EQ(*jobs_.ahead_of("alice", "high"), 0);
+  EXPECT_EQ(*jobs_.ahead_of("alice", "b"), 3);
+  EXPECT_EQ(*jobs_.ahead_of("alice", "low"), 4);
+  ASSERT_TRUE(jobs_.begin("high", 2));
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", 1)), Ids({"higher than most"}));
+  ASSERT_TRUE(jobs_.put_back("high"));
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", 1)), Ids({"high"}));
+}
+
 TEST_F(JobsTest, ManyAreAcceptedTogetherEachWithItsAnswer) {
   ASSERT_TRUE(jobs_.insert(job_with_key("old", "key", "digest"), 1));
   const std::vector<NewJob> many = {job_of("one"),
@@ -236,7 +257,7 @@ TEST_F(JobsTest, ManyAreAcceptedTogetherEachWithItsAnswer) {
   EXPECT_EQ(answers[2].error().fault, base::Fault::busy);
   EXPECT_EQ(answers[3]->id, "four");
   EXPECT_EQ(answers[4]->id, "four");
-  EXPECT_EQ(ids_of(*jobs_.queued("alice", 0, 10)), Ids({"old", "one", "four"}));
+  EXPECT_EQ(ids_of(*jobs_.queued("alice", 10)), Ids({"old", "one", "four"}));
 }
 
 TEST_F(JobsTest, OfManyNoneIsAcceptedWhenTheDatabaseFails) {
@@ -395,7 +416,7 @@ TEST(JobsAfterACrash, AreThereInTheirOrderWithTheirAttempts) {
   const auto database = open_database(folder);
   Jobs jobs(*database);
   EXPECT_EQ(*jobs.recover(), Ids({"alice"}));
-  EXPECT_EQ(ids_of(*jobs.queued("alice", 0, 10)), Ids({"z", "y", "x"}));
+  EXPECT_EQ(ids_of(*jobs.queued("alice", 10)), Ids({"z", "y", "x"}));
   EXPECT_EQ(jobs.get("z")->attempts, 0);
   EXPECT_EQ(jobs.get("y")->attempts, 2);
   EXPECT_EQ(jobs.get("y")->state, JobState::queued);

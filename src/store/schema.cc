@@ -69,9 +69,11 @@ CREATE TABLE blob_owner (
 CREATE INDEX blob_by_owner ON blob_owner (owner, size);
 )";
 
-// What each owner has stored, and which of it is the oldest.
+// What each owner has stored, and which of it is the oldest; what waits, and in which order.
 constexpr const char* kSecond = R"(
 CREATE INDEX job_by_share ON job (owner, finished_us, bytes);
+ALTER TABLE job ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;  -- the priority with its sign changed
+CREATE INDEX job_by_turn ON job (owner, turn, sequence) WHERE state = 0;
 )";
 
 constexpr const char* kSchema[] = {kFirst, kSecond};

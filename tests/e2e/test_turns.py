@@ -1,5 +1,6 @@
 """Whose turn it is: keys in turn, and within a key the larger priority first."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -67,3 +68,39 @@ def test_stored_jobs_of_keys_take_turns_as_well(running):
     ran = {name: int(result(running, name, key=key)["result"]["stages"][-1]["stdout"]) for name, key in (names | late).items()}
     order = sorted(ran, key=ran.get)
     assert set(late) < set(order[:4]), [name in late for name in order]
+
+
+def test_priorities_count_among_all_stored_jobs_of_a_key_also_after_a_restart(running):
+    key = make_key(running, "stored")
+    first = accept(running, sleeper(), key=key)
+    assert until(lambda: state(running, first, key=key) == "running")
+    low = [accept(running, job(CLOCK), key=key) for _ in range(12)]
+    high = [accept(running, job(CLOCK, priority=priority), key=key) for priority in (50, 100)]
+    running.restart()  # the first is run again, before or after the highest
+    assert until(lambda: running.get("/health").json["slots"]["taken"] == 1)
+    until(lambda: state(running, first, key=key) == "running", 5)
+    assert running.delete(f"/v1/jobs/{first}", key=key).status == 204
+    ran = {name: int(result(running, name, key=key)["result"]["stages"][-1]["stdout"]) for name in low + high}
+    assert sorted(ran, key=ran.get) == [*reversed(high), *low]
+
+
+def test_a_jobs_priority_counts_that_came_last_when_many_are_stored(running):
+    key = make_key(running, "late")
+    first = accept(running, sleeper(), key=key)
+    assert until(lambda: state(running, first, key=key) == "running")
+    low = [accept(running, job(CLOCK), key=key) for _ in range(12)]
+    assert until(lambda: waiting(running) >= 2)
+    late = accept(running, job(CLOCK, priority=1), key=key)
+    assert running.delete(f"/v1/jobs/{first}", key=key).status == 204
+    ran = {name: int(result(running, name, key=key)["result"]["stages"][-1]["stdout"]) for name in [*low, late]}
+    # Those that were next already may go before it.
+    assert sorted(ran, key=ran.get).index(late) <= 3
+    assert [name for name in sorted(ran, key=ran.get) if name != late] == low
+
+
+def test_a_batch_is_run_by_priority_and_told_by_place(running):
+    priorities = [0, 5, 0, -5, 100, 5, 7, 0]
+    answer = running.post("/v1/batches", {"jobs": [job(CLOCK, priority=priority) for priority in priorities]})
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    ran = {line["index"]: int(line["result"]["stages"][-1]["stdout"]) for line in lines}
+    assert sorted(ran, key=ran.get) == [4, 6, 1, 5, 0, 2, 7, 3]
