@@ -216,8 +216,9 @@ TEST_F(InteractiveTest, AStoppedProgramUsesUpItsWallTime) {
 TEST_F(InteractiveTest, OnlyTheFirstProcessIsSentTheSignal) {
   const auto result = run_play({.command = {"/bin/sh",
                                             "-c",
+                                            "trap 'echo parent; exit 0' USR1; "
                                             "(trap 'echo child' USR1; echo up; sleep 1; sleep 1) & "
-                                            "trap 'echo parent; exit 0' USR1; wait; wait"},
+                                            "wait; wait"},
                                 .steps = {{.text = "up", .action = send(SIGUSR1)}}});
   EXPECT_EQ(outcome_of(result), "ok") << result.verdict.message;
   EXPECT_EQ(seen(), "up\nparent\n");

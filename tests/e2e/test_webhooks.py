@@ -7,10 +7,13 @@ import os
 import pwd
 import signal
 import socket
+import tempfile
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from harness import IS_ROOT, until
@@ -61,13 +64,18 @@ class Sink:
         self.server.server_close()
 
 
-def secret_file(tmp_path_factory):
+@pytest.fixture(scope="module")
+def secrets():
+    """Not among pytest's folders: another session, beside this one, closes those to other users."""
+    with tempfile.TemporaryDirectory(prefix="retort-secrets-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def secret_file(secrets):
     """One that the server's user can read, and nobody else."""
     need_user()
-    folder = tmp_path_factory.mktemp("secret")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    secret = folder / "secret"
+    secret = secrets / uuid.uuid4().hex
     secret.write_bytes(SECRET + b"\n")
     secret.chmod(0o600)
     if IS_ROOT:
@@ -76,17 +84,17 @@ def secret_file(tmp_path_factory):
 
 
 @contextmanager
-def calling(tmp_path_factory, **settings):
+def calling(secrets, **settings):
     """A server that calls, with a secret."""
-    secret = secret_file(tmp_path_factory)
+    secret = secret_file(secrets)
     named = {"webhooks_enabled": True, "webhooks_allow_private": True, "webhooks_timeout": "2s"}
     with serve(**(named | {"webhooks_secret_file": str(secret)} | settings)) as running:
         yield running
 
 
 @pytest.fixture
-def one(tmp_path_factory):
-    with calling(tmp_path_factory) as running:
+def one(secrets):
+    with calling(secrets) as running:
         yield running
 
 
@@ -138,8 +146,8 @@ def test_what_may_pass_is_tried_again(one, status):
         assert sink.calls[0][3] == sink.calls[1][3]
 
 
-def test_attempts_are_bounded(tmp_path_factory):
-    with calling(tmp_path_factory, webhooks_attempts=2) as running, Sink(*[{"status": 500}] * 9) as sink:
+def test_attempts_are_bounded(secrets):
+    with calling(secrets, webhooks_attempts=2) as running, Sink(*[{"status": 500}] * 9) as sink:
         name = accept(running, job(webhook=sink.url))
         ended = settled(running, name)
         assert (ended["state"], ended["attempts"], ended["error"]) == ("given_up", 2, "it answered with status 500")
@@ -159,12 +167,12 @@ def test_p09_a_redirect_is_not_followed(one):
         assert target.calls == []
 
 
-def test_p09_a_proxy_of_the_environment_is_not_used(tmp_path_factory, monkeypatch):
+def test_p09_a_proxy_of_the_environment_is_not_used(secrets, monkeypatch):
     with Sink() as proxy, Sink() as sink:
         for variable in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        with calling(tmp_path_factory) as running:
+        with calling(secrets) as running:
             monkeypatch.delenv("no_proxy")
             assert settled(running, accept(running, job(webhook=sink.url)))["state"] == "delivered"
         assert proxy.calls == []
@@ -184,12 +192,12 @@ def loopback_names():
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory):
+def strict(secrets):
     """One that calls only the internet, and a sink on all of this machine's addresses."""
     with Sink() as sink:
         other = ThreadingHTTPServer(("0.0.0.0", 0), sink.server.RequestHandlerClass)
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        with calling(tmp_path_factory, webhooks_allow_private=False) as running:
+        with calling(secrets, webhooks_allow_private=False) as running:
             yield running, sink, other.server_address[1]
         other.shutdown()
         other.server_close()
@@ -220,8 +228,8 @@ def test_p09_other_schemes_and_users_are_refused_at_once(one, url):
     assert [error["pointer"] for error in answer.json["errors"]] == ["/webhook"]
 
 
-def test_p09_a_slow_sink_holds_up_nobody_else(tmp_path_factory):
-    with calling(tmp_path_factory, server_require_keys=True, webhooks_timeout="20s", webhooks_attempts=1) as running:
+def test_p09_a_slow_sink_holds_up_nobody_else(secrets):
+    with calling(secrets, server_require_keys=True, webhooks_timeout="20s", webhooks_attempts=1) as running:
         slow_key, quick_key = make_key(running, "slow"), make_key(running, "quick")
         with Sink(delay=15) as slow, Sink() as quick:
             for _ in range(24):
@@ -239,8 +247,8 @@ def test_an_endless_answer_is_cut(one):
         assert len(sink.calls) == 1
 
 
-def test_a_webhook_that_is_due_outlives_a_crash(tmp_path_factory):
-    with Sink({"status": 500}) as sink, calling(tmp_path_factory) as running:
+def test_a_webhook_that_is_due_outlives_a_crash(secrets):
+    with Sink({"status": 500}) as sink, calling(secrets) as running:
         name = accept(running, job(webhook=sink.url))
         assert until(lambda: webhook(running, name)["attempts"] == 1, 30)
         running.restart()
@@ -248,8 +256,8 @@ def test_a_webhook_that_is_due_outlives_a_crash(tmp_path_factory):
         assert len(sink.calls) == 2
 
 
-def test_results_whose_webhook_nobody_calls_any_more_are_forgotten_in_their_time(tmp_path_factory):
-    with Sink(*[{"status": 500}] * 20) as sink, calling(tmp_path_factory, async_keep_results="2s") as running:
+def test_results_whose_webhook_nobody_calls_any_more_are_forgotten_in_their_time(secrets):
+    with Sink(*[{"status": 500}] * 20) as sink, calling(secrets, async_keep_results="2s") as running:
         name = accept(running, job(webhook=sink.url))
         assert until(lambda: webhook(running, name)["attempts"] == 1, 30)
         time.sleep(4)
@@ -262,9 +270,9 @@ def test_results_whose_webhook_nobody_calls_any_more_are_forgotten_in_their_time
         assert until(lambda: failed in running.get("/metrics").text), running.get("/metrics").text
 
 
-def test_a_new_secret_counts_from_the_reload_on_and_a_bad_one_leaves_the_old(tmp_path_factory):
+def test_a_new_secret_counts_from_the_reload_on_and_a_bad_one_leaves_the_old(secrets):
     fresh = b"fedcba9876543210fedcba9876543210"
-    with Sink() as sink, calling(tmp_path_factory) as running:
+    with Sink() as sink, calling(secrets) as running:
         file = running.settings["webhooks.secret_file"]
 
         def call():
@@ -285,8 +293,8 @@ def test_a_new_secret_counts_from_the_reload_on_and_a_bad_one_leaves_the_old(tmp
         assert fresh not in running.log.read_bytes()
 
 
-def test_webhooks_that_a_reload_switches_on_are_signed(tmp_path_factory):
-    secret = secret_file(tmp_path_factory)
+def test_webhooks_that_a_reload_switches_on_are_signed(secrets):
+    secret = secret_file(secrets)
     with Sink() as sink, serve(webhooks_allow_private=True) as running:
         config = running.folder / "retort.toml"
         config.write_text("")
@@ -303,9 +311,9 @@ def test_webhooks_that_a_reload_switches_on_are_signed(tmp_path_factory):
         assert is_signed(sink.calls[0], SECRET)
 
 
-def test_a_secret_that_others_can_read_is_refused(tmp_path_factory):
+def test_a_secret_that_others_can_read_is_refused(secrets):
     with pytest.raises(AssertionError, match="can be read or changed by others"):
-        with calling(tmp_path_factory) as running:
+        with calling(secrets) as running:
             os.chmod(running.settings["webhooks.secret_file"], 0o644)
             running.restart()
     # The server that refused to start has left nothing to be stopped.
