@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,3 +246,22 @@ def what_is_left(before=(), seconds=10):
     while (found := [thing for thing in leftovers() if thing not in before]) and time.monotonic() < end:
         time.sleep(0.02)
     return found
+
+
+def descriptors(pid):
+    return Counter(re.sub(r"\d+", "N", os.readlink(entry.path)) for entry in os.scandir(f"/proc/{pid}/fd"))
+
+
+def changed_descriptors(before):
+    """Of each process whose are others than before: those that came, and those that went."""
+    now = {pid: descriptors(pid) for pid in before}
+    return {pid: (now[pid] - was, was - now[pid]) for pid, was in before.items() if now[pid] != was}
+
+
+def steady_descriptors(*pids):
+    """Not in the middle of what they do by themselves from time to time."""
+    while True:
+        seen = {pid: descriptors(pid) for pid in pids}
+        time.sleep(0.05)
+        if not changed_descriptors(seen):
+            return seen

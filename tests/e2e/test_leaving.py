@@ -10,7 +10,6 @@ import re
 import select
 import socket
 import tarfile
-from collections import Counter
 
 import harness
 import pytest
@@ -56,14 +55,6 @@ def one(request):
 
 def figures(one):
     return {name: float(value) for name, value in re.findall(r"^(\w+) (\S+)$", one.get("/metrics").text, re.M)}
-
-
-def descriptors(pid):
-    return Counter(re.sub(r"\d+", "N", os.readlink(entry.path)) for entry in os.scandir(f"/proc/{pid}/fd"))
-
-
-def changes(before):
-    return {pid: (descriptors(pid) - was, was - descriptors(pid)) for pid, was in before.items() if descriptors(pid) != was}
 
 
 def cell_groups(one):
@@ -485,7 +476,7 @@ LEAVING = [(slots, name, how) for index, (name, (_, slots)) in enumerate(MOMENTS
 
 @pytest.mark.parametrize("one, name, how", LEAVING, indirect=["one"])
 def test_s10_a_client_that_leaves_frees_its_place_and_leaves_nothing(one, name, how):
-    before = {pid: descriptors(pid) for pid in (one.pid, one.keeper)}
+    before = harness.steady_descriptors(one.pid, one.keeper)
     steps = MOMENTS[name][0](one)
     raw = next(steps)
     raw.close() if how == "close" else reset(raw)
@@ -494,6 +485,6 @@ def test_s10_a_client_that_leaves_frees_its_place_and_leaves_nothing(one, name, 
     assert one.run("python", "print(input())", "next")["stages"][0]["stdout"] == "next\n"
     assert until(lambda: is_quiet(one)), what_goes_on(one)
     # The connection that has asked may be the last to go.
-    assert until(lambda: not changes(before)), changes(before)
+    assert until(lambda: not harness.changed_descriptors(before)), harness.changed_descriptors(before)
     log = one.log.read_text(errors="replace")
     assert not re.search(r" error |exception|without an answer", log), log[-2000:]
