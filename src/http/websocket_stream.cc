@@ -250,11 +250,11 @@ Task<Result<OpenedWebSocket>> open_websocket(Socket socket,
   auto core = std::make_shared<Core>(std::move(socket), std::move(limits));
   websocket::stream_base::timeout timeout{};
   timeout.handshake_timeout = kClosing;  // of closing handshakes too
-  timeout.idle_timeout = limits.idle;
+  timeout.idle_timeout = core->limits.idle;
   timeout.keep_alive_pings = true;
   core->stream.set_option(timeout);
   core->stream.auto_fragment(false);  // a message is a frame, written from where it is
-  core->stream.read_message_max(limits.largest_message.bytes());
+  core->stream.read_message_max(core->limits.largest_message.bytes());
   auto decorate = [subprotocol](websocket::response_type& response) {
     if (!subprotocol.empty()) response.set(beast::http::field::sec_websocket_protocol, subprotocol);
   };

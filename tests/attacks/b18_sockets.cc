@@ -27,7 +27,7 @@ sockaddr_in any_port() {
 sockaddr_in bind_somewhere(int socket) {
   sockaddr_in address = any_port();
   socklen_t size = sizeof address;
-  (void)::bind(socket, reinterpret_cast<const sockaddr*>(&address), size);
+  expect(::bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0, "no free port");
   (void)::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
   return address;
 }

@@ -92,8 +92,8 @@ double look_pipes() {
 
 // What the processors have received of any network, in every namespace's file.
 int loopback_sender() {
-  static const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  return socket;
+  static const int kSocket = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return kSocket;
 }
 void send_packets(bool bit) {
   sockaddr_in to{};
@@ -133,12 +133,12 @@ double look_pidfds() {
 
 // What the whole machine holds in tmpfs, by the page.
 void send_shared_memory(bool bit) {
-  static const int file = ::open("/tmp/shared", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  static const int kFile = ::open("/tmp/shared", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const std::string pages(1U << 20U, 'x');
   if (bit)
-    (void)::pwrite(file, pages.data(), pages.size(), 0);
+    (void)::pwrite(kFile, pages.data(), pages.size(), 0);
   else
-    (void)::ftruncate(file, 0);
+    (void)::ftruncate(kFile, 0);
 }
 double look_shared_memory() {
   struct sysinfo info{};
