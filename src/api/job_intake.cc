@@ -19,11 +19,6 @@ namespace {
 // Of one commit.
 constexpr std::size_t kMostAtOnce = 256;
 
-// Of one owner, where there are several.
-std::uint64_t share_of(std::uint64_t most) {
-  return most - most / 2;
-}
-
 // What was counted before a refresh may be taken away after it: never below nothing.
 void take_away(store::OwnerUsage& usage, std::uint64_t bytes) {
   usage.jobs -= std::min<std::uint64_t>(usage.jobs, 1);
@@ -64,9 +59,9 @@ std::optional<Problem> JobIntake::check_room(const std::string& owner,
   if (!is_shared || found == of_.end()) return std::nullopt;
   const store::OwnerUsage& own = found->second;
   std::string what;
-  if (own.jobs >= share_of(most_stored)) {
+  if (own.jobs >= store::owners_share(most_stored)) {
     what = std::to_string(own.jobs) + " jobs and results";
-  } else if (own.bytes >= share_of(bounds.bytes.bytes())) {
+  } else if (own.bytes >= store::owners_share(bounds.bytes.bytes())) {
     what = std::to_string(own.bytes) + " bytes of jobs and results";
   } else {
     return std::nullopt;

@@ -33,10 +33,14 @@ constexpr Duration kPause = std::chrono::seconds(1);
 constexpr Duration kShortestPurge = std::chrono::seconds(1);
 constexpr Duration kLongestPurge = std::chrono::minutes(1);
 
+bool is_unread(const Result<store::Key>& key) {
+  return !key && key.error().fault != Fault::not_found;
+}
+
+// Of a key that was read, or is not there.
 std::optional<Problem> problem_of(const Result<store::Key>& key, std::int64_t now_us) {
   Problem problem{.code = ProblemCode::unauthorized, .detail = {}};
   if (!key) {
-    if (key.error().fault != Fault::not_found) return internal_problem();
     problem.detail = "the key that sent this job is no more";
     return problem;
   }
@@ -242,6 +246,11 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     co_return Next::again;
   }
   if (loaded.job->state != JobState::queued) co_return Next::over;
+  if (loaded.key && is_unread(*loaded.key)) {
+    parts_.log.error("the key of a stored job cannot be read",
+                     {{"job", job->id}, {"error", loaded.key->error()}});
+    co_return Next::again;
+  }
   if (static_cast<std::uint64_t>(loaded.job->attempts) >= settings->async.attempts) {
     Problem problem{.code = ProblemCode::internal_error,
                     .detail = "given up after " + std::to_string(loaded.job->attempts) +
@@ -377,7 +386,14 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
   };
   auto work = [id = job->id, owner = job->owner, now = utc_now_us()](Storage::Stores& stores) {
     Begun begun{.attempt = base::Error{Fault::busy, "", 0}, .problem = {}};
-    if (!owner.empty()) begun.problem = problem_of(stores.keys.get(owner), now);
+    if (!owner.empty()) {
+      auto key = stores.keys.get(owner);
+      if (is_unread(key)) {
+        begun.attempt = std::move(key).error();
+        return begun;
+      }
+      begun.problem = problem_of(key, now);
+    }
     if (!begun.problem) begun.attempt = stores.jobs.begin(id, now);
     return begun;
   };
@@ -392,7 +408,7 @@ Task<bool> JobRunner::on_seat(std::shared_ptr<StoredJob> job, job::Submission& s
     job->is_begun = false;
     const base::Error& error = begun.attempt.error();
     if (error.fault == Fault::not_found) co_return false;  // cancelled meanwhile, and forgotten
-    // Busy is the job, which has its result, or the database: the next attempt sees which.
+    // Busy is the job, which has its result already.
     const LogLevel level = error.fault == Fault::busy ? LogLevel::info : LogLevel::error;
     parts_.log.write(level, "a stored job cannot be begun", {{"job", job->id}, {"error", error}});
     job->is_retried = true;

@@ -136,13 +136,13 @@ constexpr std::array kInfos = {
                 .status = 503,
                 .title = "The server is stopping",
                 .meaning = "it finishes what it has and takes nothing new"},
-    ProblemInfo{
-        .code = unavailable,
-        .name = "unavailable",
-        .status = 503,
-        .title = "Programs cannot be run right now",
-        .meaning =
-            "the keeper is being started again, or memory or open files are short; try again"},
+    ProblemInfo{.code = unavailable,
+                .name = "unavailable",
+                .status = 503,
+                .title = "Programs cannot be run right now",
+                .meaning =
+                    "the keeper is being started again, memory or open files are short, or another "
+                    "process keeps the database; try again"},
     ProblemInfo{
         .code = storage_full,
         .name = "storage_full",

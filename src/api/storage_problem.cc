@@ -12,6 +12,11 @@ Problem storage_problem(const base::Error& exhausted) {
             .detail = "this server has as many files open as it may; try again",
             .retry_after_s = 1};
   }
+  if (exhausted.os_errno == ETIMEDOUT) {
+    return {.code = ProblemCode::unavailable,
+            .detail = "another process keeps this server's database; try again",
+            .retry_after_s = 1};
+  }
   return {.code = ProblemCode::storage_full,
           .detail = "there is no room on this server's disk; try again later",
           .retry_after_s = 10};

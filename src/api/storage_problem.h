@@ -6,7 +6,8 @@
 
 namespace retort::api {
 
-// `exhausted`: on the disk, in memory (ENOMEM), or of descriptors (EMFILE, ENFILE).
+// `exhausted`: on the disk, in memory (ENOMEM), of descriptors (EMFILE, ENFILE), or of the time to
+// wait for another process (ETIMEDOUT).
 Problem storage_problem(const base::Error& exhausted);
 
 }  // namespace retort::api

@@ -50,8 +50,7 @@ class WebhookDelivery {
   ~WebhookDelivery();
 
   // Nothing is called while `settings.enabled` is false; what is due waits, and is given up by
-  // JobRunner when its job's result has had its time. Errors: the secret
-  // cannot be had.
+  // JobRunner when its job's result has had its time. Errors: the secret cannot be had.
   base::Status start(const Settings::Webhooks& settings);
   // For calls that begin. The secret is read again; where it cannot be, the one that there was
   // stays, and that is logged.

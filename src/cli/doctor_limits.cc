@@ -180,7 +180,8 @@ void check_shares(Checks& checks, int version) {
   Check shares{"shares", "limits", Level::limits, "control groups can share the processors out"};
   shares.found = version != 0 && kernel::can_share_processors();
   shares.lost = "a cell with many processes can slow others down by more than its share";
-  shares.mend = no_command("this kernel was built or booted without the controller cpu");
+  shares.mend =
+      no_command("the controller cpu is missing in this kernel, or was not delegated to this user");
   checks.push_back(shares);
 }
 

@@ -198,6 +198,11 @@ Task<Result<WebSocket::Message>> read_message(std::shared_ptr<Core> core) {
   }
   message.bytes.resize(size);
   message.binary = core->stream.got_binary();
+  // Beast does not see that the last character is cut off when the last frame is empty.
+  if (!message.binary && !base::is_utf8(message.bytes)) {
+    co_await close_core(core, websocket::close_code::bad_payload, "", kClosingOnFault);
+    co_return gone("a text was not UTF-8");
+  }
   co_return message;
 }
 

@@ -126,6 +126,9 @@ TEST_F(WebSocketTest, RefusesWhatBreaksTheProtocol) {
   const auto bad_text = open();
   bad_text->send(frame(kText, "\xff\xfe"));
   EXPECT_EQ(bad_text->read_until("\x03\xef"), close_frame(1007));
+  const auto cut_text = open();
+  cut_text->send(frame(kText, "\xf3", 0) + frame(kPing, "") + frame(kContinuation, ""));
+  EXPECT_EQ(cut_text->read_until("\x03\xef"), short_frame(kPong, "") + close_frame(1007));
   const auto unmasked = open();
   unmasked->send(short_frame(kText, "hello"));
   EXPECT_EQ(unmasked->read_until("\x03\xea"), close_frame(1002));

@@ -35,50 +35,38 @@ class CompileCacheTest : public testing::Test {
 
   EmptyShelf shelf_;
   CompileCache cache_{shelf_};
+  std::string first_;
+  std::string second_;
+  std::string third_;
+  CompileCache::Claim one_ = claim(first_);
+  CompileCache::Claim two_ = claim(second_);
+  CompileCache::Claim three_ = claim(third_);
 };
 
 TEST_F(CompileCacheTest, WhenTheFirstGoesTheNextCompilesAndTheOthersGoOnWaiting) {
-  std::string first;
-  std::string second;
-  std::string third;
-  auto one = claim(first);
-  auto two = claim(second);
-  auto three = claim(third);
   ASSERT_EQ(shelf_.asked.size(), 1U);
   shelf_.asked.front()(std::nullopt);
-  EXPECT_EQ(first + "," + second + "," + third, "compile,,");
-  one.let_go();
-  EXPECT_EQ(second + "," + third, "compile,");
-  two.publish(Fd(::memfd_create("entry", MFD_CLOEXEC)));
-  EXPECT_EQ(third, "entry");
+  EXPECT_EQ(first_ + "," + second_ + "," + third_, "compile,,");
+  one_.let_go();
+  EXPECT_EQ(second_ + "," + third_, "compile,");
+  two_.publish(Fd(::memfd_create("entry", MFD_CLOEXEC)));
+  EXPECT_EQ(third_, "entry");
   EXPECT_EQ(shelf_.puts, 1U);
 }
 
 TEST_F(CompileCacheTest, OneWhoWaitedAndWentIsNotNext) {
-  std::string first;
-  std::string second;
-  std::string third;
-  auto one = claim(first);
-  auto two = claim(second);
-  auto three = claim(third);
   shelf_.asked.front()(std::nullopt);
-  two.let_go();
-  EXPECT_EQ(third, "");
-  one.let_go();
-  EXPECT_EQ(second + "," + third, ",compile");
+  two_.let_go();
+  EXPECT_EQ(third_, "");
+  one_.let_go();
+  EXPECT_EQ(second_ + "," + third_, ",compile");
 }
 
 TEST_F(CompileCacheTest, AfterAFailureEachGoesItsOwnWay) {
-  std::string first;
-  std::string second;
-  std::string third;
-  auto one = claim(first);
-  auto two = claim(second);
-  auto three = claim(third);
   shelf_.asked.front()(std::nullopt);
-  one.fail();
-  EXPECT_EQ(second + "," + third, "compile,compile");
-  two.publish(Fd(::memfd_create("entry", MFD_CLOEXEC)));
+  one_.fail();
+  EXPECT_EQ(second_ + "," + third_, "compile,compile");
+  two_.publish(Fd(::memfd_create("entry", MFD_CLOEXEC)));
   EXPECT_EQ(shelf_.puts, 1U);
 }
 

@@ -146,6 +146,15 @@ Result<std::unique_ptr<Groups>> try_v2(const Mount& mount,
   return open_groups_v2(parent + "/retort/" + name);
 }
 
+// The group that ours are made below.
+std::string parent_v1(const Mount& mount,
+                      const std::string& listing,
+                      const std::string& controller) {
+  if (::geteuid() == 0) return mount.path;
+  const auto group = own_group(listing, controller);
+  return group ? directory_of(mount, *group) : mount.path;
+}
+
 Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
                                        const std::string& listing,
                                        const std::string& name) {
@@ -164,10 +173,7 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
                        controller + " is mounted",
                    0};
     }
-    std::string parent = mount->path;
-    if (::geteuid() != 0) {
-      if (const auto group = own_group(listing, controller)) parent = directory_of(*mount, *group);
-    }
+    const std::string parent = parent_v1(*mount, listing, controller);
     if (!writable(parent) && is_wanted_only) continue;
     if (!writable(parent)) {
       return Error{
@@ -177,7 +183,7 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
     }
     *place = parent + "/retort/" + name;
   }
-  if (places.cpu == places.cpuacct || base::weakened("limit:shares")) places.cpu.clear();
+  if (base::weakened("limit:shares")) places.cpu.clear();
   return open_groups_v1(places);
 }
 
@@ -185,11 +191,16 @@ Result<std::unique_ptr<Groups>> try_v1(const std::string& mountinfo,
 
 bool can_share_processors() {
   const auto mountinfo = read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U);
-  if (!mountinfo) return false;
-  if (find_mount(*mountinfo, "cpu")) return true;
+  const auto listing = read_small_file(AT_FDCWD, "/proc/self/cgroup");
+  if (!mountinfo || !listing) return false;
+  if (const auto mount = find_mount(*mountinfo, "cpu"))
+    return writable(parent_v1(*mount, *listing, "cpu"));
   const auto unified = find_mount(*mountinfo, "");
   if (!unified) return false;
-  const auto available = read_small_file(AT_FDCWD, unified->path + "/cgroup.controllers");
+  const auto group = own_group(*listing, "");
+  const bool is_at_root = ::geteuid() == 0 && writable(unified->path);
+  const std::string parent = is_at_root || !group ? unified->path : directory_of(*unified, *group);
+  const auto available = read_small_file(AT_FDCWD, parent + "/cgroup.controllers");
   return available && contains_word(*available, "cpu");
 }
 

@@ -93,8 +93,8 @@ class Groups {
 // memory, pids or CPU time cannot be had.
 Result<std::unique_ptr<Groups>> open_groups(const std::string& name);
 
-// Can groups of this host be given a share of the processors each? Without that they are shared out
-// by process or by session, as the kernel is set, and cells with many have more.
+// Can groups that this process makes be given a share of the processors each? Without that they are
+// shared out by process or by session, as the kernel is set, and cells with many have more.
 bool can_share_processors();
 
 // The two versions; open_groups chooses. Both take the folder names that mountinfo and
@@ -103,7 +103,7 @@ struct V1Places {
   std::string memory;  // our folder in the hierarchy of each controller
   std::string pids;
   std::string cpuacct;
-  std::string cpu;  // empty: there is none, or it is cpuacct's
+  std::string cpu;  // may be that of cpuacct, where both are mounted together; empty: there is none
 };
 Result<std::unique_ptr<Groups>> open_groups_v1(const V1Places& places);
 Result<std::unique_ptr<Groups>> open_groups_v2(const std::string& folder);

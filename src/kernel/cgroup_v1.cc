@@ -1,4 +1,5 @@
-// Cgroup version 1: a private child in each of memory, pids, cpuacct and, where it is apart, cpu.
+// Cgroup version 1: a private child in each of memory, pids, cpuacct and cpu, of which the last two
+// may be one.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,13 +26,17 @@ constexpr const char* kSockets = "memory.kmem.tcp.limit_in_bytes";  // TCP's and
 constexpr std::uint64_t kMostInSockets = std::uint64_t{16} << 20U;
 constexpr unsigned kDefaultShares = 1024;
 
+bool has_own_cpu(const V1Places& places) {
+  return !places.cpu.empty() && places.cpu != places.cpuacct;
+}
+
 class GroupV1 final : public Group {
  public:
   GroupV1(const V1Places& parents, const std::string& name)
       : memory_path_(parents.memory + "/" + name),
         pids_path_(parents.pids + "/" + name),
         cpuacct_path_(parents.cpuacct + "/" + name),
-        cpu_path_(parents.cpu.empty() ? "" : parents.cpu + "/" + name) {}
+        cpu_path_(has_own_cpu(parents) ? parents.cpu + "/" + name : "") {}
   ~GroupV1() override { (void)GroupV1::remove(); }
 
   Status create(const GroupLimits& limits) {
@@ -181,7 +186,7 @@ class GroupsV1 final : public Groups {
  private:
   [[nodiscard]] std::vector<std::string> folders() const {
     std::vector<std::string> all = {places_.memory, places_.pids, places_.cpuacct};
-    if (!places_.cpu.empty()) all.push_back(places_.cpu);
+    if (has_own_cpu(places_)) all.push_back(places_.cpu);
     return all;
   }
 

@@ -32,10 +32,9 @@ Fault fault_of(sqlite3* database, int code) {
   switch (code & 0xFF) {
     case SQLITE_FULL:
     case SQLITE_NOMEM:
-      return Fault::exhausted;
-    case SQLITE_BUSY:
+    case SQLITE_BUSY:  // kBusyTimeout is
     case SQLITE_LOCKED:
-      return Fault::busy;
+      return Fault::exhausted;
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
@@ -57,8 +56,9 @@ Error error_of(sqlite3* database, const std::string& path, int code) {
       database != nullptr ? ::sqlite3_errmsg(database) : ::sqlite3_errstr(code);
   const int primary = code & 0xFF;
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) return damaged(path, text);
-  // Exhausted are the disk or the memory.
-  const int number = primary == SQLITE_NOMEM ? ENOMEM : 0;
+  int number = 0;
+  if (primary == SQLITE_NOMEM) number = ENOMEM;
+  if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) number = ETIMEDOUT;
   return Error{fault_of(database, code), "database " + path + ": " + text, number};
 }
 
@@ -151,7 +151,7 @@ Status Database::set_up(bool check_all) {
   for (int attempt = 1;; ++attempt) {
     const Status done = execute("PRAGMA journal_mode=WAL");
     if (done) break;
-    if (done.error().fault != Fault::busy || attempt == kTries) return done.error();
+    if (done.error().os_errno != ETIMEDOUT || attempt == kTries) return done.error();
     std::this_thread::sleep_for(kPause);
   }
   RETORT_CHECK(

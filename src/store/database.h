@@ -4,9 +4,9 @@
 // background thread; one thread at a time, whichever that is. Several processes may have the file
 // open: writers wait for each other, for at most kBusyTimeout.
 //
-// Errors of every call below: Fault::exhausted (the disk is full), Fault::busy (another process
-// kept the file for too long), Fault::denied, Fault::internal (the file is damaged; the line says
-// which and what to do).
+// Errors of every call below: Fault::exhausted (the disk is full; with ENOMEM: the memory is; with
+// ETIMEDOUT: another process kept the file for too long), Fault::denied, Fault::internal (the file
+// is damaged; the line says which and what to do).
 #pragma once
 
 #include <chrono>

@@ -54,11 +54,6 @@ std::int64_t size_of(std::string_view text) {
   return static_cast<std::int64_t>(text.size());
 }
 
-// Of one owner.
-std::int64_t share_of(std::int64_t most) {
-  return most - most / 2;
-}
-
 }  // namespace
 
 std::string_view to_text(JobState state) {
@@ -370,8 +365,8 @@ Result<std::int64_t> Jobs::purge_to(std::int64_t most_jobs, std::int64_t most_by
                     " WHERE place > ?1 OR total > ?2)",
                     most_jobs,
                     most_bytes,
-                    share_of(most_jobs),
-                    share_of(most_bytes)));
+                    owners_share(most_jobs),
+                    owners_share(most_bytes)));
   RETORT_CHECK(transaction.commit());
   return removed;
 }

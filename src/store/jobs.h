@@ -5,6 +5,7 @@
 // store/database.h has them.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -71,6 +72,12 @@ struct OwnerUsage {
   std::uint64_t jobs = 0;
   std::uint64_t bytes = 0;  // of their requests and results
 };
+
+// What one owner may have of what all may have together, where there are several.
+template <std::integral Count>
+constexpr Count owners_share(Count most) {
+  return most - most / 2;
+}
 
 struct JobUsage {
   std::int64_t queued = 0;

@@ -1,5 +1,6 @@
 """Starts retort as its users do, and finds what a run left behind."""
 
+import contextlib
 import json
 import os
 import re
@@ -249,7 +250,12 @@ def what_is_left(before=(), seconds=10):
 
 
 def descriptors(pid):
-    return Counter(re.sub(r"\d+", "N", os.readlink(entry.path)) for entry in os.scandir(f"/proc/{pid}/fd"))
+    """What they are, without numbers; one that is closed while this looks is not there."""
+    found = Counter()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[re.sub(r"\d+", "N", os.readlink(entry.path))] += 1
+    return found
 
 
 def changed_descriptors(before):

@@ -4,7 +4,8 @@ if(RETORT_SANITIZE OR RETORT_WEAKENED OR CMAKE_BUILD_TYPE STREQUAL "Release")
   return()
 endif()
 
-set(RETORT_FUZZ_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+set(RETORT_FUZZ_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -U_FORTIFY_SOURCE)
 set(RETORT_FUZZ_FOLDER ${CMAKE_BINARY_DIR}/fuzz)
 
 # What the targets drive, once more, with their flags.
