@@ -371,6 +371,13 @@ Task<JobRunner::Next> JobRunner::attempt(const JobLanes::Place& place) {
     if (job->is_begun) co_await queue_again(job, false);
     co_return Next::over;
   }
+  if (result->outcome == cell::Outcome::internal_error && !job->is_unwanted &&
+      static_cast<std::uint64_t>(job->attempt) < settings->async.attempts) {
+    // A cell was lost, or failed us in another way: no program's doing.
+    parts_.log.error("a stored job is run again", {{"job", job->id}, {"error", result->message}});
+    co_await queue_again(job, true);
+    co_return Next::again;
+  }
   const std::string text = co_await parts_.runs.text_of(*std::move(result), runtime, job->id);
   std::string outcome = outcome_of(text);
   co_await finish(job, std::move(outcome));

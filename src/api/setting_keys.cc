@@ -147,7 +147,7 @@ std::vector<SettingKey> named_keys() {
       key("async", "keep_results", at<&S::async, &S::Async::keep_results>, yes,
           "how long the result of a job nobody waited for is kept", kLong),
       key("async", "attempts", at<&S::async, &S::Async::attempts>, yes,
-          "starts of such a job, when the server or keeper dies under it, or a blob of it is damaged",
+          "starts of such a job, when server, keeper or cell die under it, or a blob of it is damaged",
           {.smallest = "1", .largest = "10"}),
       key("async", "most_stored", at<&S::async, &S::Async::most_stored>, yes,
           "such jobs that are kept at one time, waiting ones and results",

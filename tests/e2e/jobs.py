@@ -1,6 +1,7 @@
 """Stored jobs, as their tests send them and ask for them."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import random
@@ -66,19 +67,24 @@ def revoke_key(running, key):
     change(running, "UPDATE api_key SET revoked_us = ? WHERE id = ?", int(time.time() * 1e6), key.split("_")[1])
 
 
+def open_database(running, **options):
+    return contextlib.closing(sqlite3.connect(running.state / "retort.db", timeout=20, **options))
+
+
+@contextlib.contextmanager
+def kept_database(running):
+    """Nobody else writes to it meanwhile."""
+    with open_database(running, isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+
+
 def change(running, sql, *values):
-    database = sqlite3.connect(running.state / "retort.db", timeout=20)
-    try:
-        with database:
-            database.execute(sql, values)
-    finally:
-        database.close()
+    with open_database(running) as database, database:
+        database.execute(sql, values)
 
 
 def outcomes(running):
     """What is stored as the results of all jobs, in the order of their acceptance."""
-    database = sqlite3.connect(running.state / "retort.db", timeout=20)
-    try:
+    with open_database(running) as database:
         return [row[0] for row in database.execute("SELECT result FROM job ORDER BY sequence")]
-    finally:
-        database.close()

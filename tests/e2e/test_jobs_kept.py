@@ -7,7 +7,7 @@ import os
 import signal
 
 from harness import until
-from jobs import accept, job, make_key, result, serve, sleeper, state
+from jobs import accept, job, kept_database, make_key, result, serve, sleeper, state
 
 LOUD = "print('x' * 60000)"
 
@@ -98,6 +98,22 @@ def test_a_job_whose_blob_is_damaged_before_its_turn_ends_all_the_same():
         assert "is not what was stored" in running.log.read_text()
         # Its seat is free.
         assert running.run("python", "print(1)")["status"] == "ok"
+
+
+# ---- A database that another process keeps. ----
+
+
+def test_a_kept_database_refuses_jobs_for_now_and_loses_none():
+    with serve() as running:
+        name = accept(running, job("import time; time.sleep(0.5); print(input())"))
+        with kept_database(running):
+            refused = running.post("/v1/jobs", job(), headers={"Idempotency-Key": "kept"})
+            assert (refused.status, refused.json["code"]) == (503, "unavailable")
+            assert "another process keeps" in refused.json["detail"] and "Retry-After" in refused.headers
+            assert str(running.state) not in refused.text
+        assert result(running, name)["result"]["status"] == "ok"
+        result(running, accept(running, headers={"Idempotency-Key": "kept"}))
+        assert running.get("/v1/jobs").json["jobs"][1]["id"] == name
 
 
 # ---- Sent again (P16). ----
