@@ -64,15 +64,25 @@ Task<> Service::run_of_batch(Batch::Turn turn,
                              Caller caller,
                              CpuQuotas::Charge charge) {
   try {
+    const std::string id = make_id();
     const std::string runtime = request.runtime_id;
+    const std::string key = caller.key_id;
     auto order = co_await runs_.complete(std::move(request), std::move(caller));
-    if (!order) co_return turn.fail(order.error());
-    order->id = make_id();
+    if (!order) {
+      // What is told of a request that ends here is of the whole batch.
+      parts_.log.info("job did not take place",
+                      {{"job", id},
+                       {"kind", "batch"},
+                       {"runtime", runtime},
+                       {"code", info_of(order.error().code).name},
+                       {"key", key}});
+      co_return turn.fail(order.error());
+    }
+    order->id = id;
     order->kind = "batch";
     order->longest_wait = base::Duration::max();
     order->waits_for_room = true;
     order->charge = std::make_shared<CpuQuotas::Charge>(std::move(charge));
-    const std::string id = order->id;
     auto result = co_await runs_.run(*std::move(order), turn.cancel());
     if (!result) co_return turn.fail(result.error());
     const std::string text = co_await runs_.text_of(*std::move(result), runtime, id);

@@ -19,13 +19,66 @@ namespace {
 // Of one commit.
 constexpr std::size_t kMostAtOnce = 256;
 
+void add_to(store::OwnerUsage& usage, const store::OwnerUsage& more) {
+  usage.jobs += more.jobs;
+  usage.bytes += more.bytes;
+}
+
 // What was counted before a refresh may be taken away after it: never below nothing.
-void take_away(store::OwnerUsage& usage, std::uint64_t bytes) {
-  usage.jobs -= std::min<std::uint64_t>(usage.jobs, 1);
-  usage.bytes -= std::min(usage.bytes, bytes);
+void take_from(store::OwnerUsage& usage, const store::OwnerUsage& less) {
+  usage.jobs -= std::min(usage.jobs, less.jobs);
+  usage.bytes -= std::min(usage.bytes, less.bytes);
 }
 
 }  // namespace
+
+store::OwnerUsage JobIntake::Usage::of_owner(const std::string& owner) const {
+  const auto found = of.find(owner);
+  return found == of.end() ? store::OwnerUsage() : found->second;
+}
+
+void JobIntake::Usage::add(const std::string& owner, const store::OwnerUsage& more) {
+  add_to(all, more);
+  add_to(of[owner], more);
+}
+
+void JobIntake::Usage::take_away(const std::string& owner, const store::OwnerUsage& less) {
+  take_from(all, less);
+  const auto found = of.find(owner);
+  if (found == of.end()) return;
+  take_from(found->second, less);
+  if (found->second.jobs == 0) of.erase(found);
+}
+
+// One on its way. It is among those that come until it is answered, in whichever way it ends.
+struct JobIntake::Waiting {
+  Waiting(const async::Executor& executor, std::shared_ptr<Usage> all_coming, store::NewJob new_job)
+      : job(std::move(new_job)),
+        owner(job.owner),
+        usage{.jobs = 1, .bytes = job.request.size()},
+        coming(std::move(all_coming)),
+        done(executor) {
+    coming->add(owner, usage);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    if (!answer) coming->take_away(owner, usage);
+  }
+
+  void set(Result<Inserted> its_answer) {
+    coming->take_away(owner, usage);
+    answer.emplace(std::move(its_answer));
+    done.set();
+  }
+
+  store::NewJob job;
+  const std::string owner;
+  const store::OwnerUsage usage;
+  const std::shared_ptr<Usage> coming;
+  std::optional<Result<Inserted>> answer;
+  async::Event done;
+};
 
 // Those of one commit: told when it goes, in whichever way their writer ends.
 struct JobIntake::Batch {
@@ -34,8 +87,7 @@ struct JobIntake::Batch {
   Batch& operator=(const Batch&) = delete;
   ~Batch() {
     for (const auto& job : jobs) {
-      if (!job->answer) job->answer.emplace(Error{Fault::internal, "it was not written", 0});
-      job->done.set();
+      if (!job->answer) job->set(Error{Fault::internal, "it was not written", 0});
     }
   }
   std::vector<std::shared_ptr<Waiting>> jobs;
@@ -45,19 +97,21 @@ std::optional<Problem> JobIntake::check_room(const std::string& owner,
                                              const Settings::Async& bounds,
                                              bool is_shared) const {
   const std::uint64_t most_stored = bounds.most_stored;
-  if (all_.bytes >= bounds.bytes.bytes()) {
+  store::OwnerUsage all = stored_.all;
+  add_to(all, coming_->all);
+  if (all.bytes >= bounds.bytes.bytes()) {
     return Problem{.code = ProblemCode::storage_full,
                    .detail = "this server keeps " + base::to_text(bounds.bytes) +
                              " of jobs and results, and has as much; they are forgotten in time"};
   }
-  if (all_.jobs >= most_stored) {
+  if (all.jobs >= most_stored) {
     return Problem{.code = ProblemCode::storage_full,
                    .detail = "this server keeps " + std::to_string(most_stored) +
                              " jobs and results, and has as many; they are forgotten in time"};
   }
-  const auto found = of_.find(owner);
-  if (!is_shared || found == of_.end()) return std::nullopt;
-  const store::OwnerUsage& own = found->second;
+  if (!is_shared) return std::nullopt;
+  store::OwnerUsage own = stored_.of_owner(owner);
+  add_to(own, coming_->of_owner(owner));
   std::string what;
   if (own.jobs >= store::owners_share(most_stored)) {
     what = std::to_string(own.jobs) + " jobs and results";
@@ -74,18 +128,10 @@ std::optional<Problem> JobIntake::check_room(const std::string& owner,
 }
 
 async::Task<Result<Inserted>> JobIntake::insert(store::NewJob job) {
-  const std::string owner = job.owner;
-  const std::uint64_t bytes = job.request.size();
-  auto waiting = std::make_shared<Waiting>(executor_, std::move(job));
-  // Counted from here on, so that those who come together do not all find the last place.
-  ++all_.jobs;
-  ++of_[owner].jobs;
-  grew(owner, bytes);
+  auto waiting = std::make_shared<Waiting>(executor_, coming_, std::move(job));
   waiting_.push_back(waiting);
   if (writers_.value() == 0) async::spawn(executor_, write(writers_.take(1)));
   co_await waiting->done.wait();
-  const bool is_new = *waiting->answer && !(*waiting->answer)->existed;
-  if (!is_new) removed(owner, bytes);
   co_return *std::move(waiting->answer);
 }
 
@@ -105,40 +151,29 @@ async::Task<> JobIntake::write(Count::Share writer) {
     // What was thrown must not end the writing for all who come later.
     auto answers = co_await async::caught(storage_.run(std::move(work)));
     for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
-      auto& answer = batch.jobs[i]->answer;
-      if (answers) {
-        answer.emplace(std::move((*answers)[i]));
-      } else {
-        answer.emplace(answers.error());
-      }
+      Waiting& written = *batch.jobs[i];
+      Result<Inserted> answer =
+          answers ? std::move((*answers)[i]) : Result<Inserted>(answers.error());
+      if (answer && !answer->existed) stored_.add(written.owner, written.usage);
+      written.set(std::move(answer));
     }
   }
 }
 
 void JobIntake::grew(const std::string& owner, std::uint64_t bytes) {
-  all_.bytes += bytes;
-  of_[owner].bytes += bytes;
+  stored_.add(owner, {.jobs = 0, .bytes = bytes});
 }
 
 void JobIntake::removed(const std::string& owner, std::uint64_t bytes) {
-  take_away(all_, bytes);
-  const auto found = of_.find(owner);
-  if (found == of_.end()) return;
-  take_away(found->second, bytes);
-  if (found->second.jobs == 0) of_.erase(found);
+  stored_.take_away(owner, {.jobs = 1, .bytes = bytes});
 }
 
 async::Task<base::Status> JobIntake::refresh() {
   auto work = [](Storage::Stores& stores) { return stores.jobs.usage_by_owner(); };
   auto usage = co_await storage_.run(std::move(work));
   if (!usage) co_return std::move(usage).error();
-  of_ = *std::move(usage);
-  // Those that were on their way meanwhile are not in it, and not missed for long.
-  all_ = {};
-  for (const auto& entry : of_) {
-    all_.jobs += entry.second.jobs;
-    all_.bytes += entry.second.bytes;
-  }
+  stored_ = {.all = {}, .of = *std::move(usage)};
+  for (const auto& entry : stored_.of) add_to(stored_.all, entry.second);
   co_return base::Status();
 }
 

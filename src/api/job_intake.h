@@ -20,12 +20,13 @@
 namespace retort::api {
 
 // One thread. What is stored is counted here, since to count it in the database is slow; `refresh`
-// puts right what was purged.
+// puts right what was purged. Others tell of a change (`grew`, `removed`) in the same turn as the
+// database tells them, so that no change falls between a refresh and its count.
 class JobIntake {
  public:
   // `storage` outlives it.
   JobIntake(async::Executor executor, Storage& storage)
-      : executor_(std::move(executor)), storage_(storage) {}
+      : executor_(std::move(executor)), storage_(storage), coming_(std::make_shared<Usage>()) {}
 
   // storage_full, too_many_jobs: no room for one more of this owner. Where there are several
   // (`is_shared`: keys, and those without one), each may have half of `most_stored` and of `bytes`,
@@ -40,17 +41,19 @@ class JobIntake {
   // One job was removed; `bytes`: of its request and result.
   void removed(const std::string& owner, std::uint64_t bytes);
   async::Task<base::Status> refresh();
-  [[nodiscard]] std::uint64_t stored() const { return all_.jobs; }
-  [[nodiscard]] std::uint64_t bytes() const { return all_.bytes; }
+  [[nodiscard]] std::uint64_t stored() const { return stored_.all.jobs; }
+  [[nodiscard]] std::uint64_t bytes() const { return stored_.all.bytes; }
 
  private:
-  struct Waiting {
-    Waiting(const async::Executor& executor, store::NewJob new_job)
-        : job(std::move(new_job)), done(executor) {}
-    store::NewJob job;
-    std::optional<base::Result<store::Inserted>> answer;
-    async::Event done;
+  struct Usage {
+    store::OwnerUsage all;
+    std::map<std::string, store::OwnerUsage> of;  // by owner
+
+    [[nodiscard]] store::OwnerUsage of_owner(const std::string& owner) const;
+    void add(const std::string& owner, const store::OwnerUsage& more);
+    void take_away(const std::string& owner, const store::OwnerUsage& less);
   };
+  struct Waiting;
 
   struct Batch;
   async::Task<> write(Count::Share writer);
@@ -59,8 +62,9 @@ class JobIntake {
   Storage& storage_;
   std::deque<std::shared_ptr<Waiting>> waiting_;
   Count writers_;  // one or none
-  store::OwnerUsage all_;
-  std::map<std::string, store::OwnerUsage> of_;  // by owner
+  Usage stored_;
+  // On their way, and counted too, so that those who come together do not all find the last place.
+  std::shared_ptr<Usage> coming_;
 };
 
 }  // namespace retort::api

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -36,18 +38,24 @@ class JobIntakeTest : public testing::Test {
     const auto inserted = co_await intake_->insert(std::move(job));
     *is_new = inserted && !inserted->existed;
   }
-  // Is it a new one?
-  bool insert(const std::string& owner,
-              const std::string& id,
-              std::size_t bytes,
-              const std::string& key = "") {
+  static store::NewJob job_of(const std::string& owner,
+                              const std::string& id,
+                              std::size_t bytes,
+                              const std::string& key = "") {
     store::NewJob job;
     job.id = id;
     job.owner = owner;
     job.idempotency_key = key;
     job.request = std::string(bytes, 'x');
+    return job;
+  }
+  // Is it a new one?
+  bool insert(const std::string& owner,
+              const std::string& id,
+              std::size_t bytes,
+              const std::string& key = "") {
     bool is_new = false;
-    async::spawn(context_.get_executor(), insert_one(std::move(job), &is_new));
+    async::spawn(context_.get_executor(), insert_one(job_of(owner, id, bytes, key), &is_new));
     turn();
     return is_new;
   }
@@ -135,6 +143,30 @@ TEST_F(JobIntakeTest, ARefreshCountsWhatTheDatabaseHas) {
   EXPECT_EQ(intake_->stored(), 2U);
   EXPECT_EQ(intake_->bytes(), 300U);
   EXPECT_EQ(refusal("alice"), "");
+}
+
+// The database counts before they are written, and tells its count after they came.
+TEST_F(JobIntakeTest, ARefreshForgetsNobodyWhoComesMeanwhile) {
+  bool is_first_new = false;
+  bool is_second_new = false;
+  std::vector<std::string> refusals;
+  const auto executor = context_.get_executor();
+  async::spawn(executor, refresh_once());
+  async::spawn(executor, insert_one(job_of("alice", "one", 600), &is_first_new));
+  async::spawn(executor, refresh_once());
+  async::spawn(executor, insert_one(job_of("bob", "two", 400), &is_second_new));
+  async::spawn(executor, refresh_once());
+  // At every turn of the loop both are counted, whichever is written.
+  while (context_.run_one() == 1) {
+    if (refusals.empty() && refusal("alice") != "too_many_jobs") continue;
+    refusals.push_back(refusal("alice"));
+  }
+  context_.restart();
+  EXPECT_TRUE(is_first_new && is_second_new);
+  for (const std::string& code : refusals) EXPECT_NE(code, "");
+  EXPECT_EQ(intake_->stored(), 2U);
+  EXPECT_EQ(intake_->bytes(), 1000U);
+  EXPECT_EQ(refusal("carol"), "storage_full");
 }
 
 }  // namespace

@@ -80,6 +80,8 @@ def test_a_job_that_does_not_take_place_is_a_line_with_its_problem(one):
     told = {line["index"]: line for line in lines(one.post("/v1/batches", {"jobs": [job(), blob]}))}
     assert told[0]["result"]["status"] == "ok"
     assert told[1]["problem"]["code"] == "blob_not_found"
+    (line,) = [line for line in one.log.read_text().splitlines() if "code=blob_not_found" in line]
+    assert "job did not take place" in line and "kind=batch" in line
 
 
 def send_raw(running, body):
