@@ -45,6 +45,11 @@ std::uint64_t namespaces() {
   return all;
 }
 
+// Of retort-init, inside. The program's own where there is one id for both.
+unsigned first_id_inside(const Ids& ids) {
+  return ids.single || base::weakened("init:id") ? kProgramId : kInitId;
+}
+
 // Test-only: four times as much of the limit that is to be weakened.
 Limits weaken(Limits limits) {
   constexpr unsigned kTimes = 4;
@@ -206,7 +211,7 @@ Status Cell::spawn_init() {
       .open_files = limits.open_files,
       .processes = ids_.single ? 0 : limits.processes + 8,
       .add_ons = request_.add_ons | (request_.terminal ? kTerminal : kNoAddOn),
-      .first_id = ids_.single ? kProgramId : kInitId,
+      .first_id = first_id_inside(ids_),
       .program_id = kProgramId,
       .network = limits.network,
       .own_devices = host_.makes_devices ? std::uint8_t{1} : std::uint8_t{0},
@@ -260,7 +265,7 @@ void Cell::become_init(kernel::SocketPair& sockets, kernel::Pipe& mapped) const 
   if (group_ && !group_->enter()) die(Step::enter_group, errno);
   char go = 0;
   if (::read(mapped.read_end.get(), &go, 1) != 1) ::_exit(1);  // the keeper is gone
-  const unsigned first = ids_.single ? kProgramId : kInitId;
+  const unsigned first = first_id_inside(ids_);
   if (auto became = kernel::become(first, first); !became)
     die(Step::first_ids, became.error().os_errno);
   // Which the change of ids has undone.

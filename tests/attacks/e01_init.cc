@@ -34,5 +34,21 @@ int run(unsigned) {
 const Enrol kAttack{
     {.id = "E01", .what = "read the cell's first process", .run = run, .portable = true}};
 
+// Where it can be seen, or has the same id, as an ordinary user's cell without ids to spare has it:
+// what tells of its memory, its descriptors or its places is closed all the same.
+int run_inside(unsigned) {
+  for (const char* name : {"mem", "environ", "auxv", "maps", "fd", "fdinfo", "exe", "root", "cwd"}) {
+    expect_refused(::open(("/proc/1/" + std::string(name)).c_str(), O_RDONLY | O_CLOEXEC),
+                   {ENOENT, EACCES, EPERM},
+                   std::string("/proc/1/") + name);
+  }
+  expect_refused(::open("/proc/1/mem", O_RDWR | O_CLOEXEC), {ENOENT, EACCES, EPERM}, "its memory");
+  return verdict();
+}
+
+const Enrol kInside{{.id = "E01b",
+                     .what = "memory and descriptors of the cell's first process",
+                     .run = run_inside}};
+
 }  // namespace
 }  // namespace retort::attacks

@@ -1,6 +1,7 @@
 // F22: more privilege than an ordinary user's, by any of its names.
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -64,6 +65,20 @@ int run(unsigned) {
 
 const Enrol kAttack{
     {.id = "F22", .what = "capabilities, ids and no_new_privs", .run = run, .portable = true}};
+
+// The filter keeps a program from asking; whoever can ask finds them set and locked.
+int run_securebits(unsigned) {
+  constexpr int kWanted = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                          SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                          SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  const int bits = ::prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+  expect((bits == -1 && errno == ENOSYS) || bits == kWanted,
+         "the securebits are " + std::to_string(bits));
+  expect_refused(::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0), {EPERM, ENOSYS}, "change the securebits");
+  return verdict();
+}
+
+const Enrol kSecurebits{{.id = "F22d", .what = "unlocked securebits", .run = run_securebits}};
 
 // Every mount says nosuid, so that a set-id program is an ordinary one; the image has some.
 int run_set_id(unsigned) {

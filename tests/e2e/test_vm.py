@@ -24,7 +24,7 @@ def run_in_guest(script, *options):
     # The guest has a /tmp of its own: the folder that is handed out brings the binaries, wherever they are.
     out = REPOSITORY / "build/guest-e2e"
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("retort", "retort-keeper", "retort-init"):
+    for name in ("retort", "retort-keeper", "retort-init", "retort-attacks"):
         shutil.copy(BIN / name, out)
     try:
         done = subprocess.run(

@@ -65,4 +65,6 @@ def test_with_every_defence_in_place_nothing_gets_through():
 
 @pytest.mark.parametrize("switches,attacks", [(row[0], row[2].split(", ")) for row in ROWS], ids=[row[0] for row in ROWS])
 def test_a_defence_is_needed(switches, attacks):
+    if switches == "limit:swap" and len(Path("/proc/swaps").read_text().splitlines()) < 2:
+        pytest.skip("this host has no swap, so none can be held back")
     assert sorted(fallen(switches, attacks)) == sorted(attacks)
