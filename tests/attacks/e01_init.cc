@@ -37,7 +37,8 @@ const Enrol kAttack{
 // Where it can be seen, or has the same id, as an ordinary user's cell without ids to spare has it:
 // what tells of its memory, its descriptors or its places is closed all the same.
 int run_inside(unsigned) {
-  for (const char* name : {"mem", "environ", "auxv", "maps", "fd", "fdinfo", "exe", "root", "cwd"}) {
+  for (const char* name :
+       {"mem", "environ", "auxv", "maps", "fd", "fdinfo", "exe", "root", "cwd"}) {
     expect_refused(::open(("/proc/1/" + std::string(name)).c_str(), O_RDONLY | O_CLOEXEC),
                    {ENOENT, EACCES, EPERM},
                    std::string("/proc/1/") + name);
